@@ -1,0 +1,205 @@
+//! The named conditions that a step of the protocol must pass, and which of them stand.
+//!
+//! [`Gates::all`] is what the world runs. A *gap* is the same machine without one gate (or without a few): the model
+//! shows for each gate the disaster that it prevents.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! gates {
+    ($($(#[doc = $doc:literal])+ $name:ident = $rule:literal;)+) => {
+        /// A condition that a step must pass; the doc sentence of each says what it demands.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Gate { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Gate {
+            /// Every gate, in the order in which a job meets them.
+            pub const ALL: &'static [Gate] = &[$(Gate::$name,)+];
+
+            /// The gate's name, as commands and files spell it.
+            pub fn name(self) -> &'static str {
+                match self { $(Gate::$name => stringify!($name),)+ }
+            }
+
+            /// The id of the rule that the gate implements.
+            pub fn rule(self) -> &'static str {
+                match self { $(Gate::$name => $rule,)+ }
+            }
+
+            /// What the gate demands, as one sentence.
+            pub fn demands(self) -> &'static str {
+                match self { $(Gate::$name => concat!($($doc),+).trim_ascii_start_str(),)+ }
+            }
+        }
+    };
+}
+
+/// `str::trim_start` for the doc strings of the table, which start with the space after `///`.
+trait TrimAsciiStart {
+    fn trim_ascii_start_str(&'static self) -> &'static str;
+}
+
+impl TrimAsciiStart for str {
+    fn trim_ascii_start_str(&'static self) -> &'static str {
+        self.trim_start()
+    }
+}
+
+gates! {
+    /// A catalog command that changes routes applies only to the catalog version it was made for.
+    CatalogCas = "C2";
+    /// A change of a job record applies only to the revision it was made for.
+    JobRevision = "J3";
+    /// A same-group split is refused while a live job's range intersects the route.
+    SplitOverlap = "C4";
+    /// A group refuses a job command that is older than the newest epoch it has applied for that job.
+    JobEpoch = "J4";
+    /// A group refuses every command of a job that it has closed.
+    ClosedWatermark = "G10";
+    /// What a group may do with a key is decided by its own replicated map, not by a cache of the node.
+    ReplicatedOwnership = "O1";
+    /// A write is refused, when it is applied, unless its whole footprint is owned and writable here.
+    OwnershipAtApply = "O2";
+    /// A group never adopts a catalog version older than the one it has applied.
+    AdoptionNeverGoesBack = "O1";
+    /// No version at or below the bound of served reads is admitted.
+    ServedReadsBind = "T5";
+    /// A read without the catalog version that routed it is refused.
+    ReadsCarryVersion = "G4";
+    /// A read of the whole interval is checked, not only of its first key.
+    WholeIntervalOwned = "O2";
+    /// The write tracker records every version admitted for the range.
+    WriteTracker = "G1";
+    /// The snapshot is chosen only after the write tracker stands.
+    TrackerBeforeSnapshot = "P2";
+    /// While the retention pin stands, no version of the range above it is collected.
+    RetentionPin = "G2";
+    /// Export, deletion and ownership decide by the routing key of a row, never by its raw key.
+    ExportByRoutingKey = "K2";
+    /// Cleanup deletes exactly the rows that route into the range.
+    DeleteByRoutingKey = "K2";
+    /// An export carries raw versions: tombstones and expired ones too.
+    ExportRawVersions = "P4";
+    /// A batch that was imported before is not applied again.
+    BatchDedup = "G6";
+    /// A batch that would leave a gap in the sequence is refused.
+    BatchGap = "G6";
+    /// The backfill is complete before the fence.
+    BackfillBeforeFence = "P2";
+    /// The range refuses new writes from the fence on.
+    WriteFence = "G3";
+    /// The delta's bounds are read only after the write fence has been applied.
+    FenceBeforeDelta = "P4";
+    /// The delta starts below the least version that was admitted since the tracker stands.
+    DeltaFloorFromTracker = "P4";
+    /// What a group answers about itself is a linearizable read.
+    LinearizableStatus = "P4";
+    /// The delta is complete before the cutover.
+    DeltaBeforeCutover = "P5";
+    /// A guard counts as applied when every voter of the configuration has applied it.
+    EveryVoter = "B1";
+    /// The source refuses reads that were routed before the cutover.
+    ReadFence = "G4";
+    /// The read fence stands before the cutover is written.
+    ReadFenceBeforeCutover = "P5";
+    /// The cutover makes exactly the version for which the read fence was armed.
+    CutoverVersionMatches = "P5";
+    /// The target refuses the range until its replicated state has the matching descriptor.
+    StagedReadiness = "G5";
+    /// The descriptor stands on the target before the cutover is written.
+    ReadinessBeforeCutover = "P5";
+    /// The target's floor is at least the source's last commit timestamp.
+    FloorCoversFence = "P5";
+    /// The target's floor is at least every read that the source has served.
+    FloorCoversReads = "P5";
+    /// The target refuses reads whose versions the source had collected before the move.
+    HorizonMoves = "P5";
+    /// The target refuses commit timestamps at or below the floor.
+    TargetFloor = "C3";
+    /// A read takes the newest version over staged and live, not the staged one first.
+    NewestOfStagedAndLive = "P6";
+    /// Tombstone and expiry are applied after staged and live are merged, not before.
+    MergeBeforeVisibility = "P6";
+    /// Scans merge staged and live as point reads do, in both directions.
+    ScansMerge = "P6";
+    /// Promotion copies a version also under a newer live one.
+    PromoteShadowed = "P7";
+    /// Promotion removes exactly the staged rows that it copied.
+    PromotionRemoves = "P7";
+    /// The staged flag of the route is cleared only when promotion is done.
+    PromotionBeforeClear = "P8";
+    /// No row is deleted while a read of the range that was admitted is still running on any voter.
+    ReadDrain = "P8";
+    /// The source forgets its fences only when it knows itself that the range has moved.
+    MovedBeforeClear = "G9";
+}
+
+impl Gate {
+    /// The gate with this name, compared without regard to case.
+    pub fn by_name(name: &str) -> Option<Gate> {
+        Gate::ALL.iter().copied().find(|gate| gate.name().eq_ignore_ascii_case(name))
+    }
+
+    fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The set of gates that stand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gates(u64);
+
+impl Gates {
+    /// Every gate stands: what production runs.
+    pub const fn all() -> Gates {
+        Gates(u64::MAX)
+    }
+
+    /// Every gate but these.
+    ///
+    /// For the model alone: `clippy.toml` refuses a call from anywhere else.
+    pub fn without(gates: &[Gate]) -> Gates {
+        Gates(gates.iter().fold(u64::MAX, |bits, gate| bits & !gate.bit()))
+    }
+
+    /// Whether the gate stands.
+    pub fn stands(self, gate: Gate) -> bool {
+        self.0 & gate.bit() != 0
+    }
+
+    /// The gates that are missing, in order.
+    pub fn missing(self) -> Vec<Gate> {
+        Gate::ALL.iter().copied().filter(|gate| !self.stands(*gate)).collect()
+    }
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.missing().as_slice() {
+            [] => f.write_str("all gates"),
+            missing => write!(f, "all gates but {missing:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gates_fit_into_the_set() {
+        assert!(Gate::ALL.len() <= 64, "{} gates in 64 bits", Gate::ALL.len());
+    }
+
+    #[test]
+    fn a_gate_is_found_by_its_name_in_any_case() {
+        assert_eq!(Gate::by_name("readfence"), Some(Gate::ReadFence));
+        assert_eq!(Gate::by_name("no such gate"), None);
+    }
+}

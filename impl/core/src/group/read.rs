@@ -1,0 +1,238 @@
+//! Reads: what a voter may answer from what it has applied, and what it then sees.
+//!
+//! A read at a timestamp is served by any voter whose applied state is bound at or above it (T5): from that entry on
+//! the log admits nothing at or below, so every such voter sees the same versions for ever.
+
+use super::Group;
+use super::command::{BindRead, Outcome, Rejection};
+use super::ownership::{Ownership, Purpose};
+use crate::gate::{Gate, Gates};
+use crate::id::{CatalogVersion, JobId};
+use crate::key::{RawInterval, RawKey, RoutingKey, route_key};
+use crate::range::KeyRange;
+use crate::store::{Direction, Keyspace, VersionStore};
+use crate::timestamp::Timestamp;
+use crate::version::{Version, newest_of, visible_at};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// A read at a timestamp, as it reaches a voter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReadRequest {
+    /// What it wants to see.
+    pub shape: ReadShape,
+    /// It sees the newest versions at or below this timestamp.
+    pub read_ts: Timestamp,
+    /// The catalog version that it was routed by; the first server stamps it.
+    pub routed_by: Option<CatalogVersion>,
+}
+
+/// What a read wants to see.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ReadShape {
+    /// One key.
+    Point {
+        /// The raw key.
+        key: RawKey,
+    },
+    /// The keys of an interval that route into a range.
+    Scan {
+        /// The raw keys to walk.
+        interval: RawInterval,
+        /// The routing keys to keep.
+        range: KeyRange,
+        /// The order of the walk.
+        direction: Direction,
+        /// The most rows to return.
+        limit: u64,
+    },
+}
+
+/// What a read saw: visible rows only, in the order of the walk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReadAnswer {
+    /// The rows.
+    pub rows: Vec<SeenRow>,
+    /// Where the next page starts, in the direction of the walk; absent when nothing is left.
+    pub next: Option<RawKey>,
+}
+
+/// A visible row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeenRow {
+    /// The raw key.
+    pub key: RawKey,
+    /// The commit timestamp of the version seen.
+    pub commit_ts: Timestamp,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl ReadRequest {
+    /// The routing keys that the read covers.
+    pub fn footprint(&self) -> KeyRange {
+        match &self.shape {
+            ReadShape::Point { key } => KeyRange::point(&route_key(key)),
+            ReadShape::Scan { range, .. } => range.clone(),
+        }
+    }
+
+    /// The promise that the read needs (T5).
+    pub fn bind(&self) -> BindRead {
+        BindRead { footprint: self.footprint(), read_ts: self.read_ts, routed_by: self.routed_by }
+    }
+}
+
+impl<S: VersionStore> Group<S> {
+    /// Serves a read from what this voter has applied.
+    ///
+    /// # Errors
+    /// A [`Rejection`] that says whether to route again, to bind the read first, or to give up.
+    pub fn read(&self, request: &ReadRequest, gates: Gates) -> Result<ReadAnswer, Rejection> {
+        self.check_readable(&request.bind(), gates)?;
+        if gates.stands(Gate::ServedReadsBind) && request.read_ts > self.read_bound {
+            return Err(Rejection::ReadNotBound { read_bound: self.read_bound });
+        }
+        Ok(self.read_admitted(request, gates))
+    }
+
+    /// Serves a further page of a read that was admitted before and has been pinned since (P8).
+    pub fn read_admitted(&self, request: &ReadRequest, gates: Gates) -> ReadAnswer {
+        match &request.shape {
+            ReadShape::Point { key } => {
+                ReadAnswer { rows: self.look(key, request.read_ts, gates).into_iter().collect(), next: None }
+            }
+            ReadShape::Scan { interval, range, direction, limit } => {
+                self.scan(interval, range, *direction, *limit, request.read_ts, gates)
+            }
+        }
+    }
+
+    // T5
+    pub(super) fn bind_read(&mut self, request: &BindRead, gates: Gates) -> Result<Outcome, Rejection> {
+        self.check_readable(request, gates)?;
+        if request.read_ts <= self.read_bound {
+            return Ok(Outcome::Unchanged);
+        }
+        self.read_bound = request.read_ts;
+        Ok(Outcome::Bound { read_bound: self.read_bound })
+    }
+
+    /// The one check that every read passes (§11).
+    fn check_readable(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
+        if gates.stands(Gate::ReadsCarryVersion) && request.routed_by.is_none() {
+            return Err(Rejection::NotStamped);
+        }
+        self.check_owned(request, gates)?;
+        self.check_read_fence(request, gates)?;
+        let horizon = self.read_horizon(&request.footprint);
+        if request.read_ts < horizon { Err(Rejection::ReadTooOld { horizon }) } else { Ok(()) }
+    }
+
+    // O2, G5
+    fn check_owned(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
+        let parts = if gates.stands(Gate::WholeIntervalOwned) { usize::MAX } else { 1 };
+        for (_, ownership) in self.ownership.within(&request.footprint).take(parts) {
+            let floors = ownership.check(Purpose::Read)?;
+            let ready = floors.staged_for.is_none_or(|job| self.is_ready(job));
+            if gates.stands(Gate::StagedReadiness) && !ready {
+                return Err(Rejection::OwnershipUnknown);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the descriptor of the job's staged rows stands here (G5).
+    pub(super) fn is_ready(&self, job: JobId) -> bool {
+        let target = self.jobs.get(&job).and_then(super::JobGuards::target);
+        target.is_some_and(|target| target.readiness.is_some())
+    }
+
+    // G4: a read without a version is older than any cutover.
+    fn check_read_fence(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
+        if !gates.stands(Gate::ReadFence) {
+            return Ok(());
+        }
+        let met = self.jobs.values().filter(|guards| guards.range.intersects(&request.footprint));
+        for fence in met.filter_map(super::JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
+            let expected = fence.expected_cutover_version;
+            if request.routed_by.is_some_and(|version| version < expected) {
+                return Err(Rejection::CutoverPending { expected });
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(
+        &self,
+        interval: &RawInterval,
+        range: &KeyRange,
+        direction: Direction,
+        limit: u64,
+        read_ts: Timestamp,
+        gates: Gates,
+    ) -> ReadAnswer {
+        let spaces: &[Keyspace] =
+            if gates.stands(Gate::ScansMerge) { &[Keyspace::Live, Keyspace::Staged] } else { &[Keyspace::Live] };
+        let walked = spaces.iter().flat_map(|space| self.store.walk(*space, interval, direction));
+        let keys: BTreeSet<RawKey> =
+            walked.map(|row| row.key).filter(|key| range.contains(&route_key(key))).collect();
+        let ordered: Box<dyn Iterator<Item = RawKey>> = match direction {
+            Direction::Forward => Box::new(keys.into_iter()),
+            Direction::Reverse => Box::new(keys.into_iter().rev()),
+        };
+        let mut answer = ReadAnswer::default();
+        for key in ordered {
+            if answer.rows.len() as u64 == limit {
+                answer.next = Some(key);
+                break;
+            }
+            let merged = if gates.stands(Gate::ScansMerge) {
+                self.look(&key, read_ts, gates)
+            } else {
+                seen(&key, self.store.newest_at(Keyspace::Live, &key, read_ts), read_ts)
+            };
+            answer.rows.extend(merged);
+        }
+        answer
+    }
+
+    /// What the key shows at the timestamp.
+    fn look(&self, key: &RawKey, read_ts: Timestamp, gates: Gates) -> Option<SeenRow> {
+        seen(key, self.candidate(key, read_ts, gates), read_ts)
+    }
+
+    /// The newest version at or below the timestamp, over staged and live rows where the range is served so (P6).
+    fn candidate(&self, key: &RawKey, read_ts: Timestamp, gates: Gates) -> Option<Version> {
+        let live = self.store.newest_at(Keyspace::Live, key, read_ts);
+        if !self.merges_staged(&route_key(key)) {
+            return live;
+        }
+        let staged = self.store.newest_at(Keyspace::Staged, key, read_ts);
+        if !gates.stands(Gate::NewestOfStagedAndLive) {
+            return staged.or(live);
+        }
+        if !gates.stands(Gate::MergeBeforeVisibility) {
+            let staged = staged.filter(|version| visible_at(Some(version), read_ts).is_some());
+            let live = live.filter(|version| visible_at(Some(version), read_ts).is_some());
+            return newest_of(staged.as_ref(), live.as_ref()).cloned();
+        }
+        newest_of(staged.as_ref(), live.as_ref()).cloned()
+    }
+
+    // G5: the descriptor, not the catalog's word alone, is what staged rows are served by.
+    fn merges_staged(&self, at: &RoutingKey) -> bool {
+        match self.ownership.at(at) {
+            Ownership::Owned(floors) | Ownership::WriteFenced(floors) => {
+                floors.staged_for.is_some_and(|job| self.is_ready(job))
+            }
+            Ownership::Incoming { .. } | Ownership::Moved { .. } | Ownership::Foreign => false,
+        }
+    }
+}
+
+fn seen(key: &RawKey, candidate: Option<Version>, read_ts: Timestamp) -> Option<SeenRow> {
+    let value = visible_at(candidate.as_ref(), read_ts)?.to_vec();
+    let commit_ts = candidate.as_ref().expect("a visible value has a version").commit_ts;
+    Some(SeenRow { key: key.clone(), commit_ts, value })
+}
