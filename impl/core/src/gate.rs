@@ -70,8 +70,8 @@ gates! {
     WholeIntervalOwned = "O2";
     /// The write tracker records every version admitted for the range.
     WriteTracker = "G1";
-    /// The snapshot is chosen only after the write tracker stands.
-    TrackerBeforeSnapshot = "P2";
+    /// Nothing is copied before the write tracker stands.
+    TrackerBeforeCopy = "P2";
     /// While the retention pin stands, no version of the range above it is collected.
     RetentionPin = "G2";
     /// Export, deletion and ownership decide by the routing key of a row, never by its raw key.
@@ -88,6 +88,8 @@ gates! {
     BackfillBeforeFence = "P2";
     /// The range refuses new writes from the fence on.
     WriteFence = "G3";
+    /// A guard concerns the requests that meet its range, and no others.
+    GuardsKeepToRange = "S11";
     /// The delta's bounds are read only after the write fence has been applied.
     FenceBeforeDelta = "P4";
     /// The delta starts below the least version that was admitted since the tracker stands.

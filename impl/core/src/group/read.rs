@@ -5,6 +5,7 @@
 
 use super::Group;
 use super::command::{BindRead, Outcome, Rejection};
+use super::guards::JobGuards;
 use super::ownership::{Ownership, Purpose};
 use crate::gate::{Gate, Gates};
 use crate::id::{CatalogVersion, JobId};
@@ -144,7 +145,7 @@ impl<S: VersionStore> Group<S> {
 
     /// Whether the descriptor of the job's staged rows stands here (G5).
     pub(super) fn is_ready(&self, job: JobId) -> bool {
-        let target = self.jobs.get(&job).and_then(super::JobGuards::target);
+        let target = self.jobs.get(&job).and_then(JobGuards::target);
         target.is_some_and(|target| target.readiness.is_some())
     }
 
@@ -153,8 +154,10 @@ impl<S: VersionStore> Group<S> {
         if !gates.stands(Gate::ReadFence) {
             return Ok(());
         }
-        let met = self.jobs.values().filter(|guards| guards.range.intersects(&request.footprint));
-        for fence in met.filter_map(super::JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
+        let keeps_to_range = gates.stands(Gate::GuardsKeepToRange);
+        let is_met = |guards: &&JobGuards| guards.range.intersects(&request.footprint) || !keeps_to_range;
+        let met = self.jobs.values().filter(is_met);
+        for fence in met.filter_map(JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
             let expected = fence.expected_cutover_version;
             if request.routed_by.is_some_and(|version| version < expected) {
                 return Err(Rejection::CutoverPending { expected });

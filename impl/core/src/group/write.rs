@@ -50,8 +50,8 @@ impl<S: VersionStore> Group<S> {
     // G3
     fn check_write_fence(&self, at: &RoutingKey, gates: Gates) -> Result<(), Rejection> {
         let is_fenced = |guards: &JobGuards| guards.source().is_some_and(|source| source.write_fence);
-        let fenced = self.jobs.values().any(|guards| guards.range.contains(at) && is_fenced(guards));
-        if gates.stands(Gate::WriteFence) && fenced {
+        let is_met = |guards: &JobGuards| guards.range.contains(at) || !gates.stands(Gate::GuardsKeepToRange);
+        if gates.stands(Gate::WriteFence) && self.jobs.values().any(|guards| is_met(guards) && is_fenced(guards)) {
             return Err(Rejection::RouteWriteFenced);
         }
         Ok(())

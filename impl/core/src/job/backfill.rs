@@ -36,17 +36,20 @@ impl Backfill {
     }
 
     fn copy(&self, at: &Context<'_>) -> Result<Step, Step> {
-        tracker_armed(at)?;
+        if at.gates.stands(Gate::TrackerBeforeCopy) {
+            tracker_armed(at)?;
+        }
         if let Some(window) = self.window().filter(|_| at.gates.stands(Gate::BackfillBeforeFence)) {
             at.copied(CopyOrder { round: BACKFILL_ROUND, window })?;
         }
+        tracker_armed(at)?;
         Ok(Step::Advance(Advance::BeginFence))
     }
 }
 
 // P2: tracker and pin first, on every voter; only then the snapshot.
 fn choose_snapshot(at: &Context<'_>) -> Result<Step, Step> {
-    if at.gates.stands(Gate::TrackerBeforeSnapshot) {
+    if at.gates.stands(Gate::TrackerBeforeCopy) {
         tracker_armed(at)?;
     }
     let snapshot_ts = at.below_tracked(at.observed.clock)?;
