@@ -1,0 +1,36 @@
+//! An explicit-state explorer of our own: level by level, shortest traces, exact, and explicit about what it has not
+//! seen.
+//!
+//! A [`Space`] says what the states and steps are; [`explore`] visits them all and returns an [`Exploration`], whose
+//! verdicts cannot mistake a run that was cut short for one that passed.
+
+mod chunk;
+mod components;
+mod crew;
+mod edges;
+mod graph;
+mod intern;
+mod liveness;
+mod options;
+mod outcome;
+mod region;
+mod round;
+mod search;
+mod space;
+mod state_set;
+mod stateright;
+mod store;
+mod tally;
+mod trace;
+mod visited;
+
+pub use graph::{Graph, NoGraph};
+pub use intern::Interner;
+pub use liveness::{FairClasses, Lasso, LeadsTo};
+pub use options::{Options, Progress, StopAt};
+pub use outcome::{Completeness, Cut, Exploration, Memory, Panicked, Reachability, Sighting, Verdict};
+pub use search::explore;
+pub use space::{PackedState, Space, Successor};
+pub use state_set::StateSet;
+pub use stateright::{Captions, Picture, StaterightAdapter};
+pub use trace::{Trace, Unrepeatable};
