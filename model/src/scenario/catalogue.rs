@@ -1,0 +1,247 @@
+//! Every scenario.
+
+use super::{Class, Pinned, Scenario};
+use crate::world::{Bounds, ClientRead, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes};
+use splitjob_core::job::{JobOptions, PhaseName};
+use splitjob_core::key::RoutingKey;
+use splitjob_core::store::Direction;
+
+/// Every scenario, in the order in which a job meets their subjects.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "happy-path",
+        purpose: "A job from PLANNED to DONE among a few requests: every phase, and nothing that goes wrong but delay.",
+        class: Class::Quick,
+        bounds: happy_path,
+        goals: &[
+            Goal::Ended,
+            Goal::Fenced,
+            Goal::HandingOver,
+            Goal::ServedWhileStaged,
+            Goal::TargetWrote,
+            Goal::ReadServed,
+        ],
+        pinned: Pinned { states: 155_282, steps: 740_105, depth: 36 },
+    },
+    Scenario {
+        name: "write-fence",
+        purpose: "Writes at timestamps below and above the snapshot, through stale coordinators, until the range is \
+                  handed over; old versions are collected meanwhile.",
+        class: Class::Quick,
+        bounds: write_fence,
+        goals: &[Goal::Fenced, Goal::HandingOver, Goal::TrackedBelowSnapshot],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "read-fence",
+        purpose: "Reads through stale coordinators and lagging voters while the range is handed over and the target \
+                  takes its first writes.",
+        class: Class::Quick,
+        bounds: read_fence,
+        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::TargetWrote, Goal::StaleVoter],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "import-disorder",
+        purpose: "Imports are held back, doubled and sent ahead of their answers: batches arrive twice, late, and out of \
+                  order.",
+        class: Class::Quick,
+        bounds: import_disorder,
+        goals: &[Goal::Ended, Goal::LateAfterEnd],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "staged-merge",
+        purpose: "The target serves a range whose history, deletions included, is still staged and promoted row by row, \
+                  and takes new writes: points and scans at every timestamp.",
+        class: Class::Quick,
+        bounds: staged_merge,
+        goals: &[Goal::ServedWhileStaged, Goal::HalfPromoted, Goal::TargetWrote, Goal::Ended],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "cleanup",
+        purpose: "The source deletes what has moved while a paginated read of it is running on a voter, internal rows \
+                  included, and stale coordinators still ask.",
+        class: Class::Quick,
+        bounds: cleanup,
+        goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "lagging-voter",
+        purpose: "Three voters on the source, one of them far behind with a paginated read under way, when the others \
+                  would be enough for a majority.",
+        class: Class::Quick,
+        bounds: lagging_voter,
+        goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "two-migrators",
+        purpose: "A migrator takes the job over, the old one's messages still arrive, and the catalog moves under the \
+                  cutover.",
+        class: Class::Quick,
+        bounds: two_migrators,
+        goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "happy-path-wide",
+        purpose: "The happy path with a voter that lags on either side, a deletion below the snapshot, and answers that get \
+                  lost.",
+        class: Class::Standard,
+        bounds: happy_path_wide,
+        goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "cleanup-wide",
+        purpose: "Cleanup with two stragglers under way at a time.",
+        class: Class::Standard,
+        bounds: cleanup_wide,
+        goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter, Goal::LateAfterEnd],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
+        name: "two-migrators-wide",
+        purpose: "Two migrators with two stragglers under way at a time.",
+        class: Class::Standard,
+        bounds: two_migrators_wide,
+        goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+];
+
+fn happy_path_wide() -> Bounds {
+    Bounds {
+        target_voters: 2,
+        writes: vec![writes("m", 4, "m4"), deletes("m", 2), writes("a", 3, "a3")],
+        answers_get_lost: true,
+        ..happy_path()
+    }
+}
+
+fn cleanup_wide() -> Bounds {
+    Bounds { holds: 2, ..cleanup() }
+}
+
+fn two_migrators_wide() -> Bounds {
+    Bounds { holds: 2, ..two_migrators() }
+}
+
+fn happy_path() -> Bounds {
+    Bounds {
+        source_voters: 2,
+        coordinators: 2,
+        writes: vec![writes("m", 4, "m4"), writes("m", 2, "m2"), writes("a", 3, "a3")],
+        reads: vec![reads("m", 3), reads("m", 5)],
+        ..Bounds::calm()
+    }
+}
+
+fn write_fence() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("m"), Key::internal("!redis|str|n", "n")],
+        stored: vec![put("m", 1, "m1"), put("m", 2, "m2"), put("!redis|str|n", 2, "n2")],
+        source_voters: 2,
+        groups_watch: true,
+        clocks: vec![ts(3), ts(6)],
+        writes: vec![writes("m", 4, "m4"), deletes("m", 5), writes("!redis|str|n", 4, "n4")],
+        reads: vec![reads("m", 1), reads("m", 7)],
+        collections: vec![ts(2)],
+        ..Bounds::calm()
+    }
+}
+
+fn read_fence() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("a"), Key::plain("m")],
+        stored: vec![put("a", 1, "a1"), put("m", 1, "m1")],
+        source_voters: 2,
+        target_voters: 2,
+        coordinators: 2,
+        writes: vec![writes("m", 4, "m4"), writes("a", 3, "a3")],
+        reads: vec![reads("m", 5), scans("a", Direction::Forward, 9, 5), ClientRead { is_stamped: false, ..reads("m", 6) }],
+        leader_changes: 1,
+        start: Start::At(PhaseName::Cutover),
+        ..Bounds::calm()
+    }
+}
+
+fn import_disorder() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("m"), Key::plain("n")],
+        stored: vec![put("m", 1, "m1"), put("m", 2, "m2"), put("n", 1, "n1")],
+        holds: 2,
+        pipelined_imports: true,
+        reads: vec![reads("m", 3), reads("n", 3)],
+        options: JobOptions { chunk_rows: 1, sweep_rows: 2, ..JobOptions::default() },
+        start: Start::At(PhaseName::Backfill),
+        ..Bounds::calm()
+    }
+}
+
+fn staged_merge() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("m"), Key::plain("n")],
+        stored: vec![put("m", 1, "m1"), deleted("m", 3), put("n", 1, "n1"), put("n", 2, "n2")],
+        writes: vec![deletes("n", 5), writes("m", 5, "m5")],
+        reads: vec![
+            reads("m", 2),
+            reads("n", 1),
+            reads("n", 6),
+            scans("m", Direction::Forward, 9, 6),
+            scans("m", Direction::Reverse, 1, 2),
+        ],
+        options: JobOptions { sweep_rows: 1, ..JobOptions::default() },
+        start: Start::At(PhaseName::Cutover),
+        ..Bounds::calm()
+    }
+}
+
+fn cleanup() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("a"), Key::plain("m"), Key::plain("n"), Key::internal("!redis|str|p", "p")],
+        stored: vec![put("a", 1, "a1"), put("m", 1, "m1"), put("n", 1, "n1"), put("!redis|str|p", 1, "p1")],
+        source_voters: 2,
+        coordinators: 2,
+        groups_watch: true,
+        writes: vec![writes("m", 3, "m3")],
+        reads: vec![scans("m", Direction::Forward, 1, 2), reads("m", 2)],
+        restarts: 1,
+        holds: 1,
+        options: JobOptions { sweep_rows: 2, ..JobOptions::default() },
+        start: Start::At(PhaseName::Cutover),
+        ..Bounds::calm()
+    }
+}
+
+fn lagging_voter() -> Bounds {
+    Bounds {
+        keys: vec![Key::plain("m"), Key::plain("n")],
+        stored: vec![put("m", 1, "m1"), put("n", 1, "n1")],
+        source_voters: 3,
+        coordinators: 2,
+        writes: vec![writes("m", 3, "m3")],
+        reads: vec![scans("m", Direction::Forward, 1, 2)],
+        leader_changes: 1,
+        start: Start::At(PhaseName::Cutover),
+        ..Bounds::calm()
+    }
+}
+
+fn two_migrators() -> Bounds {
+    Bounds {
+        coordinators: 2,
+        migrators: 2,
+        takeovers: 1,
+        holds: 1,
+        writes: vec![writes("m", 4, "m4")],
+        reads: vec![reads("m", 5)],
+        splits_elsewhere: 1,
+        elsewhere: Some(RoutingKey::from("c")),
+        inside: Some(RoutingKey::from("t")),
+        ..Bounds::calm()
+    }
+}

@@ -1,0 +1,241 @@
+//! One step in words: who, to whom, and what.
+
+use super::{Lane, words};
+use crate::world::view::{Happening, Letter, OpenPage, Scene, Via};
+use crate::world::{Bounds, Delivery, Side};
+use splitjob_core::group::{GroupCommand, ReadAnswer, Rejection};
+use std::sync::Arc;
+
+/// A step in words.
+pub(super) struct Told {
+    pub(super) from: Lane,
+    pub(super) via: Option<Lane>,
+    pub(super) to: Lane,
+    pub(super) label: String,
+    pub(super) text: String,
+    pub(super) is_lost: bool,
+}
+
+impl Told {
+    fn new(from: Lane, to: Lane, label: String, text: String) -> Told {
+        Told { from, via: None, to, label, text, is_lost: false }
+    }
+
+    fn note(at: Lane, label: String, text: String) -> Told {
+        Told::new(at, at, label, text)
+    }
+}
+
+/// Tells what happened between two scenes. `seats` says for each place of a coordinator who sits there.
+pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8], happening: &Happening) -> Told {
+    let stage = Stage { bounds, before, after, seats };
+    match happening {
+        Happening::Sent { migrator, letter, delivery } => stage.sent(*migrator, letter, *delivery),
+        Happening::SentAhead { migrator } => stage.sent_ahead(*migrator),
+        Happening::Arrived { letter, is_repeated } => stage.arrived(letter, *is_repeated),
+        Happening::Applied { side, voter, commands, .. } => stage.applied(*side, *voter, commands),
+        Happening::Led { side, voter } => stage.led(*side, *voter),
+        Happening::Restarted { side, voter } => stage.restarted(*side, *voter),
+        Happening::Watched { coordinator, to, .. } => stage.watched(*coordinator, to.0),
+        Happening::Adopted { side, version } => stage.adopted(*side, version.0),
+        Happening::Wrote { write, via, is_answered, refusal } => {
+            stage.wrote(*write, *via, *is_answered, refusal.as_ref())
+        }
+        Happening::Bound { read, via } => stage.bound(*read, *via),
+        Happening::Read { read, via, voter, answer } => stage.read(*read, *via, *voter, answer),
+        Happening::Paged { page, answer } => stage.paged(page, answer),
+        Happening::Split { at, is_inside } => stage.split(&at.to_string(), *is_inside),
+        Happening::Collected { through } => stage.collected(through.raw()),
+    }
+}
+
+struct Stage<'a> {
+    bounds: &'a Bounds,
+    before: &'a Scene,
+    after: &'a Scene,
+    seats: &'a [u8],
+}
+
+impl Stage<'_> {
+    fn leader(&self, side: Side) -> Lane {
+        Lane::Voter(side, self.before.group(side).leader)
+    }
+
+    fn coordinator(&self, place: u8) -> Lane {
+        Lane::Coordinator(self.seats[usize::from(place)])
+    }
+
+    fn title(&self, lane: Lane) -> String {
+        lane.title(self.bounds)
+    }
+
+    /// The lane's name within a sentence: with an article where it has no number.
+    fn named(&self, lane: Lane) -> String {
+        let title = self.title(lane);
+        if title.ends_with(|last: char| last.is_ascii_digit()) { title } else { format!("the {title}") }
+    }
+
+    fn reached(&self, letter: &Letter) -> (Lane, &'static str) {
+        match letter {
+            Letter::Catalog(_) => (Lane::Catalog, "catalog"),
+            Letter::Group(side, _) => (self.leader(*side), words::side(*side)),
+        }
+    }
+
+    fn sent(&self, migrator: u8, letter: &Letter, delivery: Delivery) -> Told {
+        let from = Lane::Migrator(migrator);
+        let (reached, name) = self.reached(letter);
+        let arrives = match delivery {
+            Delivery::AtOnce | Delivery::Doubled => Some(self.after),
+            Delivery::Held => None,
+        };
+        let what = words::letter(letter, arrives);
+        let token = words::token(letter).map_or_else(String::new, |token| format!(" ({token})"));
+        let text = format!("{} → {name}: {what}{token}", self.title(from));
+        match delivery {
+            Delivery::AtOnce => Told::new(from, reached, what, text),
+            Delivery::Doubled => {
+                let doubled = "; a copy of the message stays under way";
+                Told::new(from, reached, format!("{what} (sent twice)"), format!("{text}{doubled}"))
+            }
+            Delivery::Held => {
+                let held = format!("{} sends, and the network holds it back: → {name}: {what}{token}", self.title(from));
+                Told { is_lost: true, ..Told::new(from, Lane::Network, format!("→ {name}: {what}"), held) }
+            }
+        }
+    }
+
+    fn sent_ahead(&self, migrator: u8) -> Told {
+        let from = Lane::Migrator(migrator);
+        let what = "import the next batch, without waiting for the one before".to_owned();
+        let text = format!("{} → target: {what}", self.title(from));
+        Told::new(from, self.leader(Side::Target), what, text)
+    }
+
+    fn arrived(&self, letter: &Letter, is_repeated: bool) -> Told {
+        let (reached, name) = self.reached(letter);
+        let what = words::letter(letter, Some(self.after));
+        let token = words::token(letter).map_or_else(String::new, |token| format!(" ({token})"));
+        let (late, label) = if is_repeated { ("arrives again", "again: ") } else { ("arrives late", "late: ") };
+        let text = format!("a message {late} → {name}: {what}{token}");
+        Told::new(Lane::Network, reached, format!("{label}{what}"), text)
+    }
+
+    fn applied(&self, side: Side, voter: u8, commands: &[Arc<GroupCommand>]) -> Told {
+        let at = Lane::Voter(side, voter);
+        let entries: Vec<String> = commands.iter().map(|command| words::group_command(command)).collect();
+        let entries = entries.join("; ");
+        let text = match commands {
+            [_] => format!("{} applies: {entries}", self.title(at)),
+            _ => format!("{} applies {} entries: {entries}", self.title(at), commands.len()),
+        };
+        let who = if self.before.group(side).voters.len() > 1 { format!("voter {} ", voter + 1) } else { String::new() };
+        Told::note(at, format!("{who}applies: {entries}"), text)
+    }
+
+    fn led(&self, side: Side, voter: u8) -> Told {
+        let at = Lane::Voter(side, voter);
+        let text = format!("{} applies the rest of the log and becomes leader", self.title(at));
+        Told::note(at, format!("voter {} becomes leader", voter + 1), text)
+    }
+
+    fn restarted(&self, side: Side, voter: u8) -> Told {
+        let at = Lane::Voter(side, voter);
+        let text = format!("{} restarts and forgets the reads that it was running", self.title(at));
+        Told::note(at, format!("voter {} restarts", voter + 1), text)
+    }
+
+    fn watched(&self, coordinator: u8, to: u64) -> Told {
+        let reached = self.coordinator(coordinator);
+        let what = format!("learns the routes of catalog v{to}");
+        let text = format!("{} {what}", self.named(reached));
+        Told::new(Lane::Catalog, reached, format!("routes v{to}"), text)
+    }
+
+    fn adopted(&self, side: Side, version: u64) -> Told {
+        let text = format!("the {} learns catalog v{version} and follows it", words::side(side));
+        Told::new(Lane::Catalog, self.leader(side), format!("follow catalog v{version}"), text)
+    }
+
+    fn wrote(&self, write: u8, via: Via, is_answered: bool, refusal: Option<&Rejection>) -> Told {
+        let asked = words::client_write(&self.bounds.writes[usize::from(write)]);
+        let through = self.through(via);
+        let name = words::side(via.side);
+        let outcome = match refusal {
+            Some(refusal) => format!("the {name} refuses: {refusal}"),
+            None if is_answered => format!("the {name} accepts"),
+            None => format!("the {name} accepts, and the answer gets lost"),
+        };
+        let (label, text) = (format!("{asked}; {}", short(&outcome, name)), format!("client {asked} {through}; {outcome}"));
+        self.request(via, self.leader(via.side), label, text, refusal.is_some())
+    }
+
+    fn bound(&self, read: u8, via: Via) -> Told {
+        let asked = words::client_read(&self.bounds.reads[usize::from(read)]);
+        let name = words::side(via.side);
+        let read_ts = self.bounds.reads[usize::from(read)].read_ts;
+        let text = format!(
+            "client is about to read {asked} {}; the {name} binds it: no version at or below {read_ts} will be admitted",
+            self.through(via)
+        );
+        self.request(via, self.leader(via.side), format!("bind reads at {read_ts}"), text, false)
+    }
+
+    fn read(&self, read: u8, via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
+        let asked = words::client_read(&self.bounds.reads[usize::from(read)]);
+        let at = Lane::Voter(via.side, voter);
+        let outcome = match answer {
+            Ok(answer) => format!("{} returns {}", self.named(at), self.seen(answer)),
+            Err(refusal) => format!("{} refuses: {refusal}", self.named(at)),
+        };
+        let label = format!("reads {asked}; {}", short(&outcome, &self.title(at)));
+        let text = format!("client reads {asked} {}; {outcome}", self.through(via));
+        self.request(via, at, label, text, answer.is_err())
+    }
+
+    fn paged(&self, page: &OpenPage, answer: &ReadAnswer) -> Told {
+        let asked = words::client_read(&self.bounds.reads[usize::from(page.read)]);
+        let at = Lane::Voter(page.side, page.voter);
+        let seen = self.seen(answer);
+        let text = format!("client reads on from {} (its read of {asked}); {} returns {seen}", page.next, self.named(at));
+        Told::new(Lane::Client, at, format!("next page from {}; returns {seen}", page.next), text)
+    }
+
+    fn split(&self, at: &str, is_inside: bool) -> Told {
+        let which = if is_inside { "the moving range's route" } else { "a route that doesn't move" };
+        let version = self.after.catalog.routes().version;
+        let what = format!("{which} is split at {at} on its own group (catalog v{version})");
+        Told::note(Lane::Catalog, what.clone(), format!("an operator splits: {what}"))
+    }
+
+    fn collected(&self, through: u64) -> Told {
+        let text = format!("the source collects versions that no read from {through} on can see");
+        Told::note(self.leader(Side::Source), format!("collects old versions up to {through}"), text)
+    }
+
+    fn request(&self, via: Via, to: Lane, label: String, text: String, is_lost: bool) -> Told {
+        let label = format!("{label} (routes v{})", via.routed_by);
+        let coordinator = self.coordinator(via.coordinator);
+        Told { from: Lane::Client, via: Some(coordinator), to, label, text, is_lost }
+    }
+
+    fn through(&self, via: Via) -> String {
+        format!("through {} (routes v{})", self.named(self.coordinator(via.coordinator)), via.routed_by)
+    }
+
+    fn seen(&self, answer: &ReadAnswer) -> String {
+        if answer.rows.is_empty() {
+            return "nothing".to_owned();
+        }
+        let row = |row: &splitjob_core::group::SeenRow| {
+            let value = splitjob_core::key::text::encode(&row.value);
+            format!("{} = {value}", words::stamp(&row.key, row.commit_ts))
+        };
+        answer.rows.iter().map(row).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The outcome without the name of whose it is: the arrow shows that.
+fn short(outcome: &str, name: &str) -> String {
+    outcome.trim_start_matches("the ").trim_start_matches(name).trim_start().to_owned()
+}

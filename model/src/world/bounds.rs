@@ -1,0 +1,234 @@
+//! What one scenario lets happen, and how often: budgets inside the state, never cut-offs.
+
+use serde::{Deserialize, Serialize};
+use splitjob_core::id::CatalogVersion;
+use splitjob_core::job::{JobOptions, PhaseName};
+use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
+use splitjob_core::range::KeyRange;
+use splitjob_core::store::{Direction, Row};
+use splitjob_core::timestamp::Timestamp;
+use splitjob_core::version::{Content, Version};
+
+/// The size of a world, and the budgets of its environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The keys that exist, each with the routing key that it has by hand, not by the core's word.
+    pub keys: Vec<Key>,
+    /// The first key of the range that moves.
+    pub split_key: RoutingKey,
+    /// Versions that the source holds from the start, acknowledged long ago.
+    pub stored: Vec<Row>,
+    /// Voters of the source; voter 0 leads.
+    pub source_voters: u8,
+    /// Voters of the target; voter 0 leads.
+    pub target_voters: u8,
+    /// Coordinators, each with its own copy of the routes.
+    pub coordinators: u8,
+    /// Whether coordinators learn newer routes.
+    pub coordinators_watch: bool,
+    /// Whether group leaders adopt newer routes by themselves.
+    pub groups_watch: bool,
+    /// Migrators that may take the job up, one after the other.
+    pub migrators: u8,
+    /// How often one may take the job over from another.
+    pub takeovers: u8,
+    /// How many messages of migrators are held back or doubled, to arrive at any later moment.
+    pub holds: u8,
+    /// Whether an import is sent without waiting for the one before.
+    pub pipelined_imports: bool,
+    /// What migrators' clocks may show when the snapshot is chosen; empty: just above the source's last commit.
+    pub clocks: Vec<Timestamp>,
+    /// Writes that clients make, each once, in any order.
+    pub writes: Vec<ClientWrite>,
+    /// Reads that clients make, each once, in any order.
+    pub reads: Vec<ClientRead>,
+    /// How often a route is split on its own group while the job runs.
+    pub splits_elsewhere: u8,
+    /// Where the left route is split.
+    pub elsewhere: Option<RoutingKey>,
+    /// Where the moving range's route is split, if the catalog lets it be.
+    pub inside: Option<RoutingKey>,
+    /// Whether the answer to a write may get lost.
+    pub answers_get_lost: bool,
+    /// Up to where the source may collect old versions; each once.
+    pub collections: Vec<Timestamp>,
+    /// How often another voter of the source becomes its leader.
+    pub leader_changes: u8,
+    /// How often a voter of the source restarts.
+    pub restarts: u8,
+    /// How the job copies.
+    pub options: JobOptions,
+    /// How far the job has come when the world starts.
+    pub start: Start,
+}
+
+/// How far a job has come, undisturbed, before the environment is let loose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The job has just been planned.
+    Planned,
+    /// The job has just entered the phase.
+    At(PhaseName),
+    /// The cutover has been committed and the target follows it.
+    TargetServes,
+    /// The target has forgotten the job; the source has not yet deleted anything.
+    TargetDone,
+    /// The job has ended.
+    Ended,
+}
+
+/// A key of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Where its rows are stored.
+    pub raw: RawKey,
+    /// Where they belong.
+    pub routes_as: RoutingKey,
+}
+
+/// A write of one key at a timestamp that the caller chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientWrite {
+    /// The raw key.
+    pub key: RawKey,
+    /// The commit timestamp.
+    pub commit_ts: Timestamp,
+    /// What is written.
+    pub content: Content,
+}
+
+/// A read at a timestamp that the caller chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRead {
+    /// What it looks at.
+    pub look: Look,
+    /// The timestamp.
+    pub read_ts: Timestamp,
+    /// Whether the coordinator stamps the version of its routes on it, as it must.
+    pub is_stamped: bool,
+}
+
+/// What a client's read looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// One key.
+    Point(RawKey),
+    /// All keys of an interval.
+    Scan {
+        /// The raw keys.
+        interval: RawInterval,
+        /// The routing keys.
+        range: KeyRange,
+        /// The order.
+        direction: Direction,
+        /// Rows a page; every page but the last is followed by another on the same voter.
+        page: u64,
+    },
+}
+
+impl Bounds {
+    /// One key that stays and one that moves, one voter a group, one coordinator that follows the routes, one migrator,
+    /// and nothing that goes wrong: what every scenario starts from.
+    pub fn calm() -> Bounds {
+        Bounds {
+            keys: vec![Key::plain("a"), Key::plain("m")],
+            split_key: RoutingKey::from("m"),
+            stored: vec![put("m", 1, "m1")],
+            source_voters: 1,
+            target_voters: 1,
+            coordinators: 1,
+            coordinators_watch: true,
+            groups_watch: false,
+            migrators: 1,
+            takeovers: 1,
+            holds: 0,
+            pipelined_imports: false,
+            clocks: Vec::new(),
+            writes: Vec::new(),
+            reads: Vec::new(),
+            splits_elsewhere: 0,
+            elsewhere: None,
+            inside: None,
+            answers_get_lost: false,
+            collections: Vec::new(),
+            leader_changes: 0,
+            restarts: 0,
+            options: JobOptions::default(),
+            start: Start::Planned,
+        }
+    }
+
+    /// The range that the job moves.
+    pub fn moving(&self) -> KeyRange {
+        KeyRange::new(self.split_key.clone(), None).expect("a range without an end is not empty")
+    }
+
+    /// The key's entry.
+    pub fn key(&self, raw: &RawKey) -> &Key {
+        self.keys.iter().find(|key| key.raw == *raw).expect("every key that a scenario uses is in its list")
+    }
+}
+
+impl Key {
+    /// A user key, which routes as itself.
+    pub fn plain(name: &str) -> Key {
+        Key { raw: RawKey::from(name), routes_as: RoutingKey::from(name) }
+    }
+
+    /// An internal key, which routes elsewhere.
+    pub fn internal(raw: &str, routes_as: &str) -> Key {
+        Key { raw: RawKey::from(raw), routes_as: RoutingKey::from(routes_as) }
+    }
+}
+
+/// A stored value.
+pub fn put(key: &str, commit_ts: u64, value: &str) -> Row {
+    Row { key: RawKey::from(key), version: Version::put(ts(commit_ts), value.as_bytes().to_vec()) }
+}
+
+/// A stored deletion.
+pub fn deleted(key: &str, commit_ts: u64) -> Row {
+    Row { key: RawKey::from(key), version: Version::tombstone(ts(commit_ts)) }
+}
+
+/// A client's write of a value.
+pub fn writes(key: &str, commit_ts: u64, value: &str) -> ClientWrite {
+    let Row { key, version } = put(key, commit_ts, value);
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+}
+
+/// A client's deletion.
+pub fn deletes(key: &str, commit_ts: u64) -> ClientWrite {
+    let Row { key, version } = deleted(key, commit_ts);
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+}
+
+/// A client's point read.
+pub fn reads(key: &str, read_ts: u64) -> ClientRead {
+    ClientRead { look: Look::Point(RawKey::from(key)), read_ts: ts(read_ts), is_stamped: true }
+}
+
+/// A client's scan over user keys from `start` to the end of the key space.
+pub fn scans(start: &str, direction: Direction, page: u64, read_ts: u64) -> ClientRead {
+    let interval = RawInterval { start: RawKey::from(start), end: None };
+    let range = KeyRange::new(RoutingKey::from(start), None).expect("a range without an end is not empty");
+    ClientRead { look: Look::Scan { interval, range, direction, page }, read_ts: ts(read_ts), is_stamped: true }
+}
+
+/// A timestamp.
+pub fn ts(raw: u64) -> Timestamp {
+    Timestamp::from_raw(raw)
+}
+
+/// A catalog version, for the routes that a coordinator starts with.
+pub(super) const FIRST_VERSION: CatalogVersion = CatalogVersion(1);
+
+/// The two data groups of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The group that the range leaves.
+    Source,
+    /// The group that it moves to.
+    Target,
+}

@@ -1,0 +1,246 @@
+//! The components of a state that are not the core's own: logs and voters, migrators, messages, coordinators, clients,
+//! history. All are small values, equal when they mean the same.
+
+use super::bounds::{Bounds, Side};
+use splitjob_core::catalog::CatalogCommand;
+use splitjob_core::group::GroupCommand;
+use splitjob_core::id::{CatalogVersion, JobEpoch};
+use splitjob_core::key::RawKey;
+use splitjob_core::timestamp::Timestamp;
+use splitjob_core::version::Content;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The identifier of an interned group state.
+pub(super) type GroupStateId = u32;
+/// The identifier of an interned group command.
+pub(super) type CommandId = u32;
+/// The identifier of interned routes.
+pub(super) type RoutesId = u32;
+
+/// The log of a group and its voters' positions in it.
+///
+/// The leader has applied everything; its state is a component of its own. A follower that has applied everything has
+/// the leader's state, and keeps none here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Run {
+    /// The voter that leads.
+    pub(super) leader: u8,
+    /// The entries that the slowest follower has not applied, oldest first.
+    pub(super) entries: Vec<CommandId>,
+    /// By voter; the leader's place is idle.
+    pub(super) voters: Vec<Voter>,
+    /// Two voters that applied the same entries differed (S5).
+    pub(super) has_diverged: bool,
+}
+
+/// A follower's position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Voter {
+    /// How many entries it has still to apply.
+    pub(super) behind: u8,
+    /// Its applied state while it is behind, else 0.
+    pub(super) state: GroupStateId,
+}
+
+impl Run {
+    pub(super) fn new(voters: u8) -> Run {
+        Run { voters: vec![Voter::default(); voters.into()], ..Run::default() }
+    }
+
+    /// The log has one more entry; the leader has applied it, the others have not.
+    pub(super) fn append(&self, entry: CommandId, before: GroupStateId) -> Run {
+        let mut run = self.clone();
+        if run.voters.len() == 1 {
+            return run;
+        }
+        run.entries.push(entry);
+        let leader = run.leader;
+        for (voter, at) in run.voters.iter_mut().enumerate().filter(|(voter, _)| *voter != usize::from(leader)) {
+            debug_assert!(voter != usize::from(leader));
+            if at.behind == 0 {
+                at.state = before;
+            }
+            at.behind = at.behind.checked_add(1).expect("a log of more than 255 entries: the bounds are too wide");
+        }
+        run
+    }
+
+    /// The entries that the voter has still to apply, oldest first.
+    pub(super) fn ahead_of(&self, voter: u8) -> &[CommandId] {
+        let behind = usize::from(self.voters[usize::from(voter)].behind);
+        &self.entries[self.entries.len() - behind..]
+    }
+
+    /// The voter has this state, and so many entries still to apply.
+    pub(super) fn advance(&self, voter: u8, behind: u8, state: GroupStateId, head: GroupStateId) -> Run {
+        let mut run = self.clone();
+        run.has_diverged |= behind == 0 && state != head;
+        run.voters[usize::from(voter)] = Voter { behind, state: if behind == 0 { 0 } else { state } };
+        run.trim();
+        run
+    }
+
+    pub(super) fn lead(&self, voter: u8) -> Run {
+        let mut run = self.clone();
+        run.voters[usize::from(voter)] = Voter::default();
+        run.leader = voter;
+        run.trim();
+        run
+    }
+
+    fn trim(&mut self) {
+        let slowest = self.voters.iter().map(|voter| usize::from(voter.behind)).max().unwrap_or(0);
+        self.entries.drain(..self.entries.len() - slowest);
+    }
+}
+
+/// Who migrates, and what is left of the budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Control {
+    /// The attempt that each migrator holds.
+    pub(super) holders: Vec<Option<JobEpoch>>,
+    pub(super) takeovers_left: u8,
+    pub(super) splits_left: u8,
+    pub(super) leader_changes_left: u8,
+    pub(super) restarts_left: u8,
+    /// Which collections have been made.
+    pub(super) collected: u8,
+    /// The newest attempt of which each group has applied a command.
+    pub(super) newest_epoch: BTreeMap<Side, JobEpoch>,
+}
+
+impl Control {
+    pub(super) fn new(bounds: &Bounds) -> Control {
+        Control {
+            holders: vec![None; bounds.migrators.into()],
+            takeovers_left: bounds.takeovers,
+            splits_left: bounds.splits_elsewhere,
+            leader_changes_left: bounds.leader_changes,
+            restarts_left: bounds.restarts,
+            collected: 0,
+            newest_epoch: BTreeMap::new(),
+        }
+    }
+}
+
+/// A message of a migrator.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Message {
+    /// To the default group.
+    Catalog(CatalogCommand),
+    /// To a data group.
+    Group(Side, GroupCommand),
+}
+
+/// The messages that are under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Network {
+    /// In the order of their contents: the order of sending means nothing.
+    pub(super) late: Vec<Late>,
+    pub(super) holds_left: u8,
+}
+
+/// A message that arrives some time, or never.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Late {
+    pub(super) message: Message,
+    /// The same message has arrived before: this one must change nothing (S10).
+    pub(super) is_repeated: bool,
+}
+
+impl Network {
+    pub(super) fn with(&self, message: Message, is_repeated: bool) -> Network {
+        let mut late = self.late.clone();
+        late.push(Late { message, is_repeated });
+        late.sort();
+        Network { late, holds_left: self.holds_left - 1 }
+    }
+
+    pub(super) fn without(&self, index: usize) -> Network {
+        let mut network = self.clone();
+        network.late.remove(index);
+        network
+    }
+
+    /// The message has arrived: equal ones under way are repetitions from now on.
+    pub(super) fn after_arrival(&self, message: &Message) -> Network {
+        let mut network = self.clone();
+        for late in network.late.iter_mut().filter(|late| late.message == *message) {
+            late.is_repeated = true;
+        }
+        network.late.sort();
+        network
+    }
+}
+
+/// The coordinators' copies of the routes, oldest first: which coordinator holds which means nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Coordinators {
+    pub(super) copies: Vec<(CatalogVersion, RoutesId)>,
+}
+
+impl Coordinators {
+    pub(super) fn watch(&self, coordinator: usize, version: CatalogVersion, routes: RoutesId) -> Coordinators {
+        let mut copies = self.copies.clone();
+        copies[coordinator] = (version, routes);
+        copies.sort_by_key(|(version, _)| *version);
+        Coordinators { copies }
+    }
+}
+
+/// A read with further pages to come: the voter keeps its range pinned (P8).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct OpenRead {
+    pub(super) read: u8,
+    pub(super) side: Side,
+    pub(super) voter: u8,
+    /// Where the next page starts.
+    pub(super) next: RawKey,
+}
+
+/// What was ever decided and told to clients: the only thing that client properties speak of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct History {
+    /// Versions that a group's log has accepted, beyond those stored from the start.
+    pub(super) decided: BTreeMap<(RawKey, Timestamp), Decided>,
+    /// Reads that were answered.
+    pub(super) reads: BTreeSet<Answered>,
+    /// Collections that were made on the source, the latest.
+    pub(super) collected_through: Timestamp,
+    /// The greatest commit timestamp on the source when the job entered DELTA_COPY.
+    pub(super) fenced_through: Option<Timestamp>,
+    /// What happened that must not.
+    pub(super) wrongs: BTreeSet<Wrong>,
+}
+
+/// A version that a log has accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Decided {
+    pub(super) content: Content,
+    pub(super) side: Side,
+    pub(super) is_acked: bool,
+}
+
+/// A read, what it returned, and what it should have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Answered {
+    pub(super) read: u8,
+    /// Where the page started.
+    pub(super) from: Option<RawKey>,
+    pub(super) returned: Vec<(RawKey, Timestamp)>,
+    /// By all versions that had been decided then.
+    pub(super) expected: Vec<(RawKey, Timestamp)>,
+}
+
+/// An event that violates a property by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Wrong {
+    /// S4: a group admitted a write to a key that the catalog gave to another group at that moment.
+    AdmittedByNonOwner { key: RawKey, side: Side },
+    /// S10: a message that was late or repeated had an effect.
+    LateMessageActed { side: Side },
+    /// S11: a request outside the moving range was refused because of the job.
+    RefusedOutside { key: RawKey },
+    /// S12: the target admitted a commit timestamp that the source had fenced.
+    AdmittedBelowFence { key: RawKey, commit_ts: Timestamp },
+}
