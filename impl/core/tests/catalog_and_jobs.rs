@@ -123,8 +123,7 @@ fn a_decision_made_from_an_older_record_is_refused() {
         now_ms: 0,
         advance: Advance::BeginBackfill,
     });
-    let expected =
-        CatalogRejection::RevisionMoved { job: JobId(1), expected: Revision(1), current: Revision(2) };
+    let expected = CatalogRejection::RevisionMoved { job: JobId(1), expected: Revision(1), current: Revision(2) };
     assert_eq!(refused(&mut catalog, &late), expected);
 }
 

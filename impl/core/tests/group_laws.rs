@@ -6,7 +6,7 @@ use splitjob_core::catalog::Routes;
 use splitjob_core::gate::Gates;
 use splitjob_core::group::{
     Adoption, ApplyContext, BindRead, BracketBatch, Group, GroupCommand, JobAction, JobCommand, Mutation, ReadRequest,
-    ReadShape, RowPosition, WriteRequest,
+    ReadShape, Rejection, RowPosition, WriteRequest,
 };
 use splitjob_core::id::{BatchSeq, CatalogVersion, CopyRound, GroupId, JobEpoch, JobId, Token};
 use splitjob_core::key::{BracketId, RawInterval, RawKey, RoutingKey};
@@ -154,6 +154,26 @@ proptest! {
             let after = group.clone();
             let _ = group.apply(command, &context);
             prop_assert!(first.is_err() || group == after, "{:?} acted twice", command);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_has_observed_the_floor_issues_timestamps_that_no_floor_refuses(
+        id in 1u64..3,
+        commands in vec(command(), 0..40),
+    ) {
+        let mut group = group(id);
+        for command in &commands {
+            let _ = group.apply(command, &ApplyContext::production());
+        }
+        let Some(commit_ts) = group.clock_floor().successor() else { return Ok(()) };
+        for key in ["a", "m"] {
+            let mutations = vec![Mutation { key: RawKey::from(key), content: Content::Tombstone }];
+            let written = group.apply(
+                &GroupCommand::Write(WriteRequest { mutations, commit_ts }),
+                &ApplyContext::production(),
+            );
+            prop_assert!(!matches!(written, Err(Rejection::TimestampTooLow { .. })), "{:?}", written);
         }
     }
 

@@ -21,7 +21,7 @@ pub const ALL: &[Scenario] = &[
             Goal::TargetWrote,
             Goal::ReadServed,
         ],
-        pinned: Pinned { states: 155_282, steps: 740_105, depth: 36 },
+        pinned: Pinned { states: 175_226, steps: 862_627, depth: 36 },
     },
     Scenario {
         name: "write-fence",
@@ -30,7 +30,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: write_fence,
         goals: &[Goal::Fenced, Goal::HandingOver, Goal::TrackedBelowSnapshot],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 4_210_985, steps: 28_207_212, depth: 38 },
     },
     Scenario {
         name: "read-fence",
@@ -39,7 +39,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: read_fence,
         goals: &[Goal::HandingOver, Goal::ReadServed, Goal::TargetWrote, Goal::StaleVoter],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 54_426, steps: 310_804, depth: 26 },
     },
     Scenario {
         name: "import-disorder",
@@ -48,7 +48,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: import_disorder,
         goals: &[Goal::Ended, Goal::LateAfterEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 102_714, steps: 253_739, depth: 31 },
     },
     Scenario {
         name: "staged-merge",
@@ -57,7 +57,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: staged_merge,
         goals: &[Goal::ServedWhileStaged, Goal::HalfPromoted, Goal::TargetWrote, Goal::Ended],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 28_805, steps: 124_457, depth: 29 },
     },
     Scenario {
         name: "cleanup",
@@ -66,7 +66,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: cleanup,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 679_229, steps: 3_868_925, depth: 27 },
     },
     Scenario {
         name: "lagging-voter",
@@ -75,7 +75,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: lagging_voter,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 14_238, steps: 70_414, depth: 25 },
     },
     Scenario {
         name: "two-migrators",
@@ -84,7 +84,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: two_migrators,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 2_483_299, steps: 7_655_746, depth: 34 },
     },
     Scenario {
         name: "happy-path-wide",
@@ -93,7 +93,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: happy_path_wide,
         goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 10_080_780, steps: 70_593_038, depth: 41 },
     },
     Scenario {
         name: "cleanup-wide",
@@ -101,7 +101,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: cleanup_wide,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter, Goal::LateAfterEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 5_220_965, steps: 30_335_173, depth: 28 },
     },
     Scenario {
         name: "two-migrators-wide",
@@ -109,7 +109,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: two_migrators_wide,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 45_141_188, steps: 140_504_589, depth: 36 },
     },
 ];
 

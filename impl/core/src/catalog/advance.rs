@@ -85,9 +85,7 @@ impl Catalog {
             self.routes.by_id(job.source_route).ok_or(CatalogRejection::NoSuchRoute { route: job.source_route })?;
         match route.range.split_at(job.range.start()) {
             Some((_, right)) if right == job.range => Ok(()),
-            Some(_) | None => {
-                Err(CatalogRejection::SplitKeyOutside { route: route.id, at: job.range.start().clone() })
-            }
+            Some(_) | None => Err(CatalogRejection::SplitKeyOutside { route: route.id, at: job.range.start().clone() }),
         }
     }
 

@@ -252,7 +252,8 @@ impl<S: VersionStore> Group<S> {
         if gates.stands(Gate::BatchDedup) && round < guards.imported.round {
             return Ok(Outcome::Unchanged);
         }
-        if self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here()) && gates.stands(Gate::BatchDedup)
+        if self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here())
+            && gates.stands(Gate::BatchDedup)
         {
             return Ok(Outcome::Unchanged);
         }

@@ -12,7 +12,9 @@ mod status;
 mod sweep;
 mod write;
 
-pub use command::{BindRead, GroupCommand, JobAction, JobCommand, Mutation, Outcome, Rejection, RowPosition, WriteRequest};
+pub use command::{
+    BindRead, GroupCommand, JobAction, JobCommand, Mutation, Outcome, Rejection, RowPosition, WriteRequest,
+};
 pub use copy::{BracketBatch, BracketProgress, Cursor, CursorTag, ImportProgress, Window, next_import};
 pub use guards::{
     ClosedJobs, JobGuards, Promotion, ReadFence, Readiness, Role, SourceGuards, TargetGuards, WriteTracker,
@@ -109,6 +111,24 @@ impl<S: VersionStore> Group<S> {
     /// Reads at or below it are served by every voter that has applied it; nothing at or below it is admitted (T5).
     pub fn read_bound(&self) -> Timestamp {
         self.read_bound
+    }
+
+    /// The timestamp that a voter's clock must have observed before it issues one or admits a write: the full value,
+    /// logical half included (T4).
+    pub fn clock_floor(&self) -> Timestamp {
+        let everything = KeyRange::all();
+        let of_ranges = self.ownership.within(&everything).map(|(_, ownership)| match ownership {
+            Ownership::Owned(floors) | Ownership::WriteFenced(floors) => floors.min_write_ts_exclusive,
+            Ownership::Incoming { .. } | Ownership::Moved { .. } | Ownership::Foreign => Timestamp::ZERO,
+        });
+        let of_ranges = of_ranges.fold(Timestamp::ZERO, Ord::max);
+        let targets = self.jobs.values().filter_map(JobGuards::target);
+        let of_jobs = targets.map(|target| {
+            let armed = target.readiness.as_ref().map_or(Timestamp::ZERO, |ready| ready.floor);
+            armed.max(target.max_imported_ts)
+        });
+        let committed = self.last_commit_ts.max(self.read_bound).max(self.collected_through);
+        of_jobs.fold(committed.max(of_ranges), Ord::max)
     }
 
     /// The guards of the jobs that the group takes part in.

@@ -178,8 +178,7 @@ impl<S: VersionStore> Group<S> {
         let spaces: &[Keyspace] =
             if gates.stands(Gate::ScansMerge) { &[Keyspace::Live, Keyspace::Staged] } else { &[Keyspace::Live] };
         let walked = spaces.iter().flat_map(|space| self.store.walk(*space, interval, direction));
-        let keys: BTreeSet<RawKey> =
-            walked.map(|row| row.key).filter(|key| range.contains(&route_key(key))).collect();
+        let keys: BTreeSet<RawKey> = walked.map(|row| row.key).filter(|key| range.contains(&route_key(key))).collect();
         let ordered: Box<dyn Iterator<Item = RawKey>> = match direction {
             Direction::Forward => Box::new(keys.into_iter()),
             Direction::Reverse => Box::new(keys.into_iter().rev()),

@@ -78,7 +78,9 @@ impl<S: VersionStore> Group<S> {
             epoch: guards.map(|guards| guards.epoch),
             tracker: source.is_some_and(|source| source.tracker.is_some()),
             write_fence: source.is_some_and(|source| source.write_fence),
-            read_fence: source.and_then(|source| source.read_fence.as_ref()).map(|fence| fence.expected_cutover_version),
+            read_fence: source
+                .and_then(|source| source.read_fence.as_ref())
+                .map(|fence| fence.expected_cutover_version),
             readiness: target.is_some_and(|target| target.readiness.is_some()),
             serves_range: self.serves(range),
             is_closed: self.closed.contains(job),

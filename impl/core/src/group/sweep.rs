@@ -22,7 +22,8 @@ impl<S: VersionStore> Group<S> {
         gates: Gates,
     ) -> Result<Outcome, Rejection> {
         let job = command.token.job;
-        let is_ours = |ownership: &Ownership| matches!(ownership, Ownership::Owned(floors) if floors.staged_for == Some(job));
+        let is_ours =
+            |ownership: &Ownership| matches!(ownership, Ownership::Owned(floors) if floors.staged_for == Some(job));
         if !self.ownership.within(&command.range).all(|(_, ownership)| is_ours(ownership)) {
             return Err(Rejection::WrongOwnership);
         }
@@ -46,9 +47,8 @@ impl<S: VersionStore> Group<S> {
     fn staged_after(&self, after: Option<&RowPosition>, range: &KeyRange, limit: u64) -> Vec<Row> {
         let start = after.map(|position| position.key.clone()).unwrap_or_default();
         let rows = self.store.walk(Keyspace::Staged, &RawInterval { start, end: None }, Direction::Forward);
-        let is_left = |row: &Row| {
-            after.is_none_or(|position| position.precedes(row)) && range.contains(&route_key(&row.key))
-        };
+        let is_left =
+            |row: &Row| after.is_none_or(|position| position.precedes(row)) && range.contains(&route_key(&row.key));
         rows.filter(is_left).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
     }
 

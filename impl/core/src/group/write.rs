@@ -12,11 +12,7 @@ use crate::timestamp::Timestamp;
 use crate::version::Version;
 
 impl<S: VersionStore> Group<S> {
-    pub(super) fn write(
-        &mut self,
-        request: &WriteRequest,
-        context: &ApplyContext<'_>,
-    ) -> Result<Outcome, Rejection> {
+    pub(super) fn write(&mut self, request: &WriteRequest, context: &ApplyContext<'_>) -> Result<Outcome, Rejection> {
         let gates = context.gates;
         for mutation in &request.mutations {
             if targets_control_namespace(&mutation.key).is_some() {

@@ -38,10 +38,7 @@ impl Cutover {
         if at.gates.stands(Gate::ReadinessBeforeCutover) {
             at.armed(target, Barrier::Readiness, JobAction::ArmReadiness { floor }, |report| report.readiness)?;
         }
-        Ok(Step::Advance(Advance::CommitCutover {
-            min_write_ts_exclusive: floor,
-            min_read_ts: horizon(at, source),
-        }))
+        Ok(Step::Advance(Advance::CommitCutover { min_write_ts_exclusive: floor, min_read_ts: horizon(at, source) }))
     }
 
     /// No commit timestamp at or below it may be admitted on the target: everything imported, everything the source

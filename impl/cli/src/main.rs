@@ -1,0 +1,91 @@
+//! `splitjob`: check, explain, explore and replay the split job protocol.
+
+mod artifacts;
+mod bench;
+mod check;
+mod explore;
+mod gaps;
+mod names;
+mod out;
+mod progress;
+mod replay;
+mod scenarios;
+mod table;
+mod tell;
+mod why;
+
+use clap::{Parser, Subcommand};
+use std::io;
+use std::process::ExitCode;
+
+/// Check, explain, explore and replay the split job protocol.
+///
+/// Exit codes: 0 everything holds, 1 something is violated, 2 it could not be run to the end.
+#[derive(Parser)]
+#[command(name = "splitjob", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+enum Command {
+    /// Explore scenarios exhaustively, and say whether every property holds.
+    Check(check::Arguments),
+    /// Show that each gate is needed: without it, a named property breaks.
+    Gaps(gaps::Arguments),
+    /// Tell why a gate exists: the shortest disaster without it.
+    Why(why::Arguments),
+    /// Walk through a scenario in a browser.
+    Explore(explore::Arguments),
+    /// Run a trace file again in the model.
+    Replay(replay::Arguments),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// List the scenarios, their bounds, and what they are for.
+    Scenarios,
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Conclusion {
+    /// Everything holds.
+    Holds,
+    /// It could not be run to the end.
+    Incomplete,
+    /// Something is violated.
+    Violated,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli.command) {
+        Ok(Conclusion::Holds) => ExitCode::SUCCESS,
+        Ok(Conclusion::Violated) => ExitCode::from(1),
+        Ok(Conclusion::Incomplete) => ExitCode::from(2),
+        Err(error) if is_closed_pipe(&error) => ExitCode::from(2),
+        Err(error) => {
+            out::complain(format_args!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: &Command) -> anyhow::Result<Conclusion> {
+    match command {
+        Command::Check(arguments) => check::run(arguments),
+        Command::Gaps(arguments) => gaps::run(arguments),
+        Command::Why(arguments) => why::run(arguments),
+        Command::Explore(arguments) => explore::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Bench(what) => bench::run(what),
+        Command::Scenarios => scenarios::run(),
+    }
+}
+
+/// Whoever read our output has gone; there is nobody to complain to.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
