@@ -77,7 +77,8 @@ fn chosen(arguments: &Arguments, gap: Option<&'static Gap>) -> Result<Vec<&'stat
 
 fn show_counterexample(out: &mut Out, found: &Counterexample, arguments: &Arguments) -> Result<()> {
     let gap = found.gap.map_or_else(String::new, |gap| format!(" without {}", gap.name));
-    let heading = format!("{}{gap}: {} is violated after {} steps", found.scenario.name, found.violates, found.steps.len());
+    let heading =
+        format!("{}{gap}: {} is violated after {} steps", found.scenario.name, found.violates, found.steps.len());
     out.line(out.paint(Style::Strong, &heading))?;
     out.paragraph(2, &format!("{}: {}", found.violates, found.violates.says()))?;
     out.line("")?;
@@ -91,7 +92,8 @@ fn show_counterexample(out: &mut Out, found: &Counterexample, arguments: &Argume
 }
 
 fn show(out: &mut Out, reports: &[Report]) -> Result<()> {
-    let headings = ["scenario", "states", "steps", "depth", "seconds", "M states/s", "bytes", "properties", "goals", ""];
+    let headings =
+        ["scenario", "states", "steps", "depth", "seconds", "M states/s", "bytes", "properties", "goals", ""];
     let mut table = table::table(&headings, out.is_coloured());
     for report in reports {
         let plain = [
@@ -145,7 +147,9 @@ fn conclude(out: &mut Out, reports: &[Report]) -> Result<Conclusion> {
     let total = format!("{count}, {} states, {seconds:.1} s", table::grouped(states));
     let (line, conclusion) = match worst {
         Outcome::Holds => (format!("{total}: every property holds"), Conclusion::Holds),
-        Outcome::Incomplete => (format!("{total}: not explored to the end, so nothing is shown"), Conclusion::Incomplete),
+        Outcome::Incomplete => {
+            (format!("{total}: not explored to the end, so nothing is shown"), Conclusion::Incomplete)
+        }
         Outcome::Violated => (format!("{total}: not as it must be"), Conclusion::Violated),
     };
     out.line(line)?;

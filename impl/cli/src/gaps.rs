@@ -7,8 +7,8 @@ use crate::{Conclusion, names, table};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Cell;
-use splitjob_core::gate::Gate;
 use serde::Serialize;
+use splitjob_core::gate::Gate;
 use splitjob_model::check::{GapReport, RedundantReport, uncovered_gates};
 use splitjob_model::scenario::{GAPS, Gap, REDUNDANT, Scenario};
 use std::path::PathBuf;
@@ -94,7 +94,9 @@ fn show_redundant(out: &mut Out, reports: &[RedundantReport]) -> Result<bool> {
         let states = table::grouped(report.states as u64);
         let told = match &report.complaint {
             None => format!("breaks nothing alone in {states} states: {} stands behind it", report.behind),
-            Some(complaint) => out.paint(Style::Bad, &format!("{complaint}; it should be covered by {}", report.behind)),
+            Some(complaint) => {
+                out.paint(Style::Bad, &format!("{complaint}; it should be covered by {}", report.behind))
+            }
         };
         out.line(format_args!("{}: {told}", report.gate))?;
     }

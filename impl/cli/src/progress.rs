@@ -3,8 +3,8 @@
 use crate::out;
 use indicatif::{ProgressBar, ProgressStyle};
 use splitjob_model::check::{
-    CheckError, Counterexample, GapReport, Options, RedundantReport, Report, SecondOpinion, run, run_gap, run_redundant,
-    second_opinion,
+    CheckError, Counterexample, GapReport, Options, RedundantReport, Report, SecondOpinion, run, run_gap,
+    run_redundant, second_opinion,
 };
 use splitjob_model::explore::Progress;
 use splitjob_model::explorer::SplitJob;
@@ -98,12 +98,7 @@ impl Limits {
     }
 
     fn options<'a>(self, tell: &'a (dyn Fn(&Progress) + Sync)) -> Options<'a> {
-        Options {
-            threads: self.threads,
-            max_states: self.max_states,
-            max_time: self.max_time,
-            progress: Some(tell),
-        }
+        Options { threads: self.threads, max_states: self.max_states, max_time: self.max_time, progress: Some(tell) }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::{CheckError, Counterexample, Options, Outcome, Report, explored, is_complete, run};
 use crate::scenario::{GAPS, Gap, REDUNDANT, Redundant, Scenario};
-use crate::world::Property;
 use serde::Serialize;
 use splitjob_core::gate::Gate;
 
@@ -47,22 +46,27 @@ pub fn run_gap(gap: &'static Gap, options: &Options<'_>) -> Result<(GapReport, O
     let found = GapReport {
         broken: counterexample.iter().flat_map(|found| &found.all_violated).map(|property| property.id()).collect(),
         steps: counterexample.as_ref().map(|found| found.steps.len()),
-        complaint: complaint(gap, &report, counterexample.as_ref().map(|found| &found.all_violated[..])),
+        complaint: complaint(gap, &report, counterexample.as_ref()),
         report: Some(report),
         ..empty
     };
     Ok((found, counterexample))
 }
 
-fn complaint(gap: &Gap, report: &Report, violated: Option<&[Property]>) -> Option<String> {
-    match (violated, report.outcome) {
-        (Some(violated), _) if violated.contains(&gap.breaks) => None,
-        (Some(violated), _) => {
-            let broken: Vec<&str> = violated.iter().map(|property| property.id()).collect();
+fn complaint(gap: &Gap, report: &Report, found: Option<&Counterexample>) -> Option<String> {
+    match (found, report.outcome) {
+        (Some(found), _) if !found.all_violated.contains(&gap.breaks) => {
+            let broken: Vec<&str> = found.all_violated.iter().map(|property| property.id()).collect();
             Some(format!("breaks {} first, not {}", broken.join(", "), gap.breaks))
         }
+        (Some(found), _) if found.steps.len() > LONGEST_STORY => {
+            Some(format!("takes {} steps, and a story has at most {LONGEST_STORY}", found.steps.len()))
+        }
+        (Some(_), _) => None,
         (None, Outcome::Incomplete) => Some(format!("nothing broken so far; {}", report.reasons.join("; "))),
-        (None, Outcome::Holds | Outcome::Violated) => Some("breaks nothing: every property holds without it".to_owned()),
+        (None, Outcome::Holds | Outcome::Violated) => {
+            Some("breaks nothing: every property holds without it".to_owned())
+        }
     }
 }
 
@@ -113,8 +117,10 @@ pub fn run_redundant(redundant: &Redundant, options: &Options<'_>) -> Result<Red
 
 /// The gates that nobody has shown to be needed: no gap removes them alone, and none stands behind them.
 pub fn uncovered_gates() -> Vec<Gate> {
-    let is_covered = |gate: &&Gate| {
-        GAPS.iter().any(|gap| gap.removes == [**gate]) || REDUNDANT.iter().any(|one| one.gate == **gate)
-    };
+    let is_covered =
+        |gate: &&Gate| GAPS.iter().any(|gap| gap.removes == [**gate]) || REDUNDANT.iter().any(|one| one.gate == **gate);
     Gate::ALL.iter().filter(|gate| !is_covered(gate)).copied().collect()
 }
+
+/// Steps of the longest story that somebody will read.
+const LONGEST_STORY: usize = 25;

@@ -3,10 +3,12 @@
 mod coverage;
 mod gap;
 mod report;
+mod second;
 
 pub use coverage::KindCount;
 pub use gap::{GapReport, RedundantReport, run_gap, run_redundant, uncovered_gates};
 pub use report::{Outcome, PropertyCount, Report, Seen};
+pub use second::{Count, SecondOpinion, second_opinion};
 
 use crate::explore::{self, Completeness, Exploration, Progress, StopAt};
 use crate::scenario::{Gap, Scenario};
@@ -126,7 +128,8 @@ fn counterexample(
     found: &Exploration<State>,
 ) -> Result<Option<Counterexample>, CheckError> {
     let Some(first) = found.stopped_at() else { return Ok(None) };
-    let unrepeatable = |message: &str| CheckError::Unrepeatable { scenario: scenario.name, message: message.to_owned() };
+    let unrepeatable =
+        |message: &str| CheckError::Unrepeatable { scenario: scenario.name, message: message.to_owned() };
     let (steps, choices) = way_to(scenario, &world, found, first.state)?;
     let mut worker = Worker::default();
     let last = steps.last().map_or_else(|| world.first_state(), |(_, state)| *state);

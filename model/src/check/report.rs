@@ -136,7 +136,8 @@ impl Report {
 
     /// A complete run with every gate must have reached what the scenario is there for.
     fn judge_reach(&mut self) {
-        let missed: Vec<&str> = self.goals.iter().filter(|goal| goal.seen != Seen::Somewhere).map(|goal| goal.id).collect();
+        let missed: Vec<&str> =
+            self.goals.iter().filter(|goal| goal.seen != Seen::Somewhere).map(|goal| goal.id).collect();
         if !missed.is_empty() {
             let verb = if missed.len() == 1 { "is" } else { "are" };
             self.fail(format!("{} {verb} never reached: the scenario is too kind", missed.join(", ")));

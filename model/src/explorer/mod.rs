@@ -64,7 +64,7 @@ impl SplitJob {
 
     fn show_violation(&mut self, found: &Exploration<State>, state: u32) -> Result<(), CheckError> {
         let (steps, choices) = way_to(self.scenario, &self.world, found, state)?;
-        self.violated = self.world.violated_properties(&mut Worker::default(), found.state(state));
+        self.violated = self.violated_in(found.state(state));
         self.shown.extend(steps.iter().map(|(_, state)| *state));
         self.choices = choices;
         Ok(())
@@ -96,15 +96,12 @@ impl SplitJob {
         &self.proven
     }
 
-    /// The property to name first: the one that the gap is there for, if it is violated.
-    fn foremost(&self, violated: &[Property]) -> Option<Property> {
-        let registered = self.gap.map(|gap| gap.breaks).filter(|property| violated.contains(property));
-        registered.or(violated.first().copied())
-    }
-
+    /// The properties that the state violates, the one that the gap is there for first.
     fn violated_in(&self, state: &State) -> Vec<Property> {
         let mut worker = self.worker.lock().expect("no holder of this lock panics");
-        self.world.violated_properties(&mut worker, state)
+        let mut violated = self.world.violated_properties(&mut worker, state);
+        violated.sort_by_key(|property| self.gap.is_none_or(|gap| gap.breaks != *property));
+        violated
     }
 }
 

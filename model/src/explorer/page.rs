@@ -6,13 +6,13 @@ use crate::world::{Action, State};
 use std::fmt::Write;
 
 /// The picture of a path, as HTML.
-pub(super) fn of(job: &SplitJob, path: Vec<(Moment, Option<Choice>)>) -> String {
+pub(super) fn of(job: &SplitJob, path: &[(Moment, Option<Choice>)]) -> String {
     let states = path.iter().skip(1).map(|(moment, _)| moment.state);
     let actions = path.iter().filter_map(|(_, choice)| choice.as_ref()).map(|choice| choice.action);
     let steps: Vec<(Action, State)> = actions.zip(states).collect();
     let last = path.last().map_or_else(|| job.world.first_state(), |(moment, _)| moment.state);
     let violated = job.violated_in(&last);
-    let story = Story::of(&job.world, &steps, job.foremost(&violated));
+    let story = Story::of(&job.world, &steps, violated.first().copied());
     let mut html = format!(r#"<div class="splitjob" style="{PAGE}">"#);
     heading(job, &mut html);
     for property in &violated {
@@ -25,7 +25,11 @@ pub(super) fn of(job: &SplitJob, path: Vec<(Moment, Option<Choice>)>) -> String 
         );
     }
     if let Some(step) = story.steps.last() {
-        let _infallible = write!(html, r#"<p style="{PARAGRAPH}"><b>Last step.</b> {}</p><ul style="{LIST}">"#, typeset::escaped(&step.text));
+        let _infallible = write!(
+            html,
+            r#"<p style="{PARAGRAPH}"><b>Last step.</b> {}</p><ul style="{LIST}">"#,
+            typeset::escaped(&step.text)
+        );
         for change in step.news() {
             let _infallible = write!(html, "<li>{}</li>", typeset::escaped(change));
         }
@@ -60,4 +64,5 @@ const PAGE: &str = "background:#fff;color:#24292f;font-family:'DejaVu Sans','Seg
 font-size:14px;line-height:1.45;padding:12px;border-radius:6px;white-space:normal";
 const PARAGRAPH: &str = "margin:0 0 8px 0";
 const LIST: &str = "margin:0 0 10px 0;padding-left:22px;color:#57606a";
-const VIOLATED: &str = "background:#cf222e;color:#fff;padding:10px 14px;border-radius:6px;margin:0 0 10px 0;font-size:15px";
+const VIOLATED: &str =
+    "background:#cf222e;color:#fff;padding:10px 14px;border-radius:6px;margin:0 0 10px 0;font-size:15px";

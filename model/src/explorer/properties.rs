@@ -41,7 +41,7 @@ impl Model for SplitJob {
     }
 
     fn as_svg(&self, path: Path<Moment, Choice>) -> Option<String> {
-        Some(page::of(self, path.into_vec()))
+        Some(page::of(self, &path.into_vec()))
     }
 
     /// What our explorer has shown, and nothing else: the page marks as holding whatever it doesn't see violated.
@@ -49,9 +49,10 @@ impl Model for SplitJob {
         let violated = self.violated.iter().chain(&self.proven).map(|property| {
             stateright::Property::always(name(*property as usize, &PROPERTIES), HOLDS[*property as usize])
         });
-        let reached = self.reached.iter().map(|(goal, _)| {
-            stateright::Property::sometimes(name(*goal as usize, &GOALS), REACHED[*goal as usize])
-        });
+        let reached = self
+            .reached
+            .iter()
+            .map(|(goal, _)| stateright::Property::sometimes(name(*goal as usize, &GOALS), REACHED[*goal as usize]));
         violated.chain(reached).collect()
     }
 
@@ -83,9 +84,8 @@ macro_rules! instances {
 
 const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10);
 const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12);
-static PROPERTIES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    Property::ALL.iter().map(|property| format!("{property}: {}", property.says())).collect()
-});
+static PROPERTIES: LazyLock<Vec<String>> =
+    LazyLock::new(|| Property::ALL.iter().map(|property| format!("{property}: {}", property.says())).collect());
 static GOALS: LazyLock<Vec<String>> =
     LazyLock::new(|| Goal::ALL.iter().map(|goal| format!("{goal}: {}", goal.says())).collect());
 

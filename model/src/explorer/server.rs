@@ -35,9 +35,9 @@ pub enum ServeError {
 /// # Errors
 /// If it isn't free. stateright itself would panic.
 pub fn free_port(port: u16) -> Result<u16, ServeError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortInUse { port },
-        _ => ServeError::NoPort { port, source },
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| {
+        let is_in_use = source.kind() == io::ErrorKind::AddrInUse;
+        if is_in_use { ServeError::PortInUse { port } } else { ServeError::NoPort { port, source } }
     })?;
     listener.local_addr().map(|address| address.port()).map_err(|source| ServeError::NoPort { port, source })
 }
@@ -68,22 +68,25 @@ fn leave_ui_behind() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the page's checker walk the paths that were found, as its button does, so that the page names them.
+/// Lets the page's checker walk the paths that were found, as its button does, and waits until the page names them.
 fn name_what_was_found(address: SocketAddrV4) {
+    let mut has_begun = false;
     for _ in 0..ATTEMPTS {
-        if ask(address).is_ok() {
+        has_begun = has_begun || ask(address, "POST /.runtocompletion").is_ok();
+        if has_begun && ask(address, "GET /.status").is_ok_and(|status| status.contains("\"done\":true")) {
             return;
         }
         std::thread::sleep(PAUSE);
     }
 }
 
-fn ask(address: SocketAddrV4) -> io::Result<()> {
+fn ask(address: SocketAddrV4, what: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"POST /.runtocompletion HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    if answer.starts_with(b"HTTP/1.1 200") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    let request = format!("{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(answer) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// How often the server is asked whether it answers.

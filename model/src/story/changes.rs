@@ -118,9 +118,8 @@ pub(super) fn ownership(group: &Group<MemoryStore>, unlike: Option<&Group<Memory
     let is_told = |(part, ownership): &(KeyRange, &Ownership)| {
         unlike.is_none_or(|unlike| unlike.ownership().within(part).any(|(_, other)| other != *ownership))
     };
-    let part = |(part, ownership): (KeyRange, &Ownership)| {
-        format!("{} {}", words::range(&part), ownership_word(ownership))
-    };
+    let part =
+        |(part, ownership): (KeyRange, &Ownership)| format!("{} {}", words::range(&part), ownership_word(ownership));
     group.ownership().within(&all).filter(is_told).map(part).collect::<Vec<_>>().join("; ")
 }
 
@@ -233,12 +232,16 @@ fn people((before, seats_before): (&Scene, &[u8]), (after, seats_after): (&Scene
         if let (Some(old), Some(new)) = (old, new)
             && old != new
         {
-            lines.push(format!("coordinator {}: routes v{old} → v{new}", who + 1));
+            let name =
+                if seats_before.len() == 1 { "coordinator".to_owned() } else { format!("coordinator {}", who + 1) };
+            lines.push(format!("{name}: routes v{old} → v{new}"));
         }
     }
     for (migrator, (old, new)) in before.migrators.iter().zip(&after.migrators).enumerate() {
         if let Some(epoch) = new.filter(|_| old != new) {
-            lines.push(format!("migrator {} holds epoch {epoch}", migrator + 1));
+            let name =
+                if after.migrators.len() == 1 { "migrator".to_owned() } else { format!("migrator {}", migrator + 1) };
+            lines.push(format!("{name} holds epoch {epoch}"));
         }
     }
 }

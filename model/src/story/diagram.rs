@@ -9,6 +9,9 @@ use std::fmt::Write;
 pub fn svg(story: &Story, title: &str) -> String {
     let mut sheet = Sheet::new(story);
     sheet.heading(title, story);
+    if story.steps.is_empty() {
+        return sheet.finish();
+    }
     sheet.lane_titles();
     let mut previous = None;
     for (index, step) in story.steps.iter().enumerate() {
@@ -138,11 +141,7 @@ impl<'a> Sheet<'a> {
             let via = step.via.map(|lane| self.x_of(lane));
             self.arrow(top, (from, via, to), &step.label, colour, step.is_lost)
         };
-        let _infallible = write!(
-            self.ink,
-            r#"<circle cx="{NUMBER}" cy="{:.1}" r="11" fill="{colour}"/>"#,
-            top + 15.0
-        );
+        let _infallible = write!(self.ink, r#"<circle cx="{NUMBER}" cy="{:.1}" r="11" fill="{colour}"/>"#, top + 15.0);
         let digits = number.to_string();
         write_text(&mut self.ink, (NUMBER, top + 19.0), "middle", "number", 11.0, &digits);
         let changes_end = self.changes(top, step);
@@ -164,7 +163,8 @@ impl<'a> Sheet<'a> {
         colour: &str,
         is_lost: bool,
     ) -> f64 {
-        let label_lines = lines(label, TEXT * if colour == RED { BOLD } else { 1.0 }, LABEL_WIDTH.max((to - from).abs() - 20.0));
+        let label_lines =
+            lines(label, TEXT * if colour == RED { BOLD } else { 1.0 }, LABEL_WIDTH.max((to - from).abs() - 20.0));
         let wide = label_lines.iter().map(|line| width(line, TEXT)).fold(0.0, f64::max);
         let middle = clamped((from + to) / 2.0, wide);
         for (index, line) in label_lines.iter().enumerate() {

@@ -30,7 +30,8 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
     let record = &scene.record;
     let is_acked = |version: &(RawKey, Timestamp)| record.written.get(version).copied().unwrap_or(true);
     let is_collected = |(key, commit_ts): &(RawKey, Timestamp)| {
-        let newer = |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= record.collected_through;
+        let newer =
+            |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= record.collected_through;
         record.versions.keys().any(newer)
     };
     let acked = record.versions.iter().filter(|(version, _)| is_acked(version));
@@ -38,8 +39,9 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
         let (key, commit_ts) = version;
         let owner = world.owner_in(scene, key);
         let store = scene.group(owner).head.store();
-        let is_stored =
-            [Keyspace::Live, Keyspace::Staged].into_iter().any(|space| store.version_at(space, key, *commit_ts).is_some());
+        let is_stored = [Keyspace::Live, Keyspace::Staged]
+            .into_iter()
+            .any(|space| store.version_at(space, key, *commit_ts).is_some());
         (!is_stored && !is_collected(version)).then_some((key, *commit_ts, content, owner))
     });
     let (key, commit_ts, content, owner) = lost.next()?;
@@ -62,7 +64,9 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
 }
 
 fn holds(group: &Group<MemoryStore>, key: &RawKey, commit_ts: Timestamp) -> bool {
-    [Keyspace::Live, Keyspace::Staged].into_iter().any(|space| group.store().version_at(space, key, commit_ts).is_some())
+    [Keyspace::Live, Keyspace::Staged]
+        .into_iter()
+        .any(|space| group.store().version_at(space, key, commit_ts).is_some())
 }
 
 fn versions_of(group: &Group<MemoryStore>, key: &RawKey) -> String {
@@ -113,7 +117,10 @@ fn resurrected(world: &World, scene: &Scene) -> Option<String> {
                 Content::Put { expire_at, .. } => format!("had expired at {expire_at}"),
             };
             let stamp = words::stamp(key, *shown);
-            Some(format!("The read of {} returned {stamp}, although {key} {why}: the deleted is back.", asked(world, read)))
+            Some(format!(
+                "The read of {} returned {stamp}, although {key} {why}: the deleted is back.",
+                asked(world, read)
+            ))
         })
     })
 }

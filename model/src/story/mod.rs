@@ -15,7 +15,8 @@ mod words;
 pub use opening::bounds;
 pub use portrait::portrait;
 
-use crate::world::view::{Happening, Scene};
+use crate::world::happening::Happening;
+use crate::world::view::Scene;
 use crate::world::{Action, Bounds, Property, Side, State, Worker, World};
 use splitjob_core::job::PhaseName;
 
@@ -148,7 +149,11 @@ impl<'w> Teller<'w> {
             let head = &after.group(*side).head;
             if after.group(*side).voters[usize::from(*voter)].ahead.is_empty() && applied != head {
                 let differs = changes::of_group(head, applied).join("; ");
-                changes.push(format!("{} voter {} differs from its leader, who has applied the same: {differs}", words::side(*side), voter + 1));
+                changes.push(format!(
+                    "{} voter {} differs from its leader, who has applied the same: {differs}",
+                    words::side(*side),
+                    voter + 1
+                ));
             }
         }
         let phase = phase_of(&after);

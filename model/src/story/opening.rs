@@ -9,11 +9,8 @@ use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
 
 /// Who is there, and what moves: one sentence or two.
 pub(super) fn cast(bounds: &Bounds) -> String {
-    let stored: Vec<String> = bounds
-        .stored
-        .iter()
-        .map(|row| words::version(&row.key, row.version.commit_ts, &row.version.content))
-        .collect();
+    let stored: Vec<String> =
+        bounds.stored.iter().map(|row| words::version(&row.key, row.version.commit_ts, &row.version.content)).collect();
     let stored = if stored.is_empty() { "nothing".to_owned() } else { stored.join(", ") };
     format!(
         "A job moves {} ({}) from the source ({}) to the target ({}). The source starts with {stored}; m@4 means: the \

@@ -10,7 +10,8 @@ use splitjob_core::timestamp::Timestamp;
 
 /// The state, a line for each component. `seats` says for each place of a coordinator who sits there.
 pub fn portrait(bounds: &Bounds, scene: &Scene, seats: &[u8]) -> Vec<String> {
-    let mut lines = vec![format!("catalog v{}: {}", scene.catalog.routes().version, words::routes(scene.catalog.routes()))];
+    let mut lines =
+        vec![format!("catalog v{}: {}", scene.catalog.routes().version, words::routes(scene.catalog.routes()))];
     lines.push(job(scene));
     for side in [Side::Source, Side::Target] {
         group(side, scene.group(side), &mut lines);
@@ -59,7 +60,11 @@ fn group(side: Side, scene: &GroupScene, lines: &mut Vec<String>) {
             continue;
         }
         let entries = at.ahead.iter().map(|command| words::group_command(command)).collect::<Vec<_>>().join("; ");
-        let ahead = if entries.is_empty() { "has applied everything".to_owned() } else { format!("has still to apply: {entries}") };
+        let ahead = if entries.is_empty() {
+            "has applied everything".to_owned()
+        } else {
+            format!("has still to apply: {entries}")
+        };
         lines.push(format!("  voter {} {ahead}", voter + 1));
     }
 }

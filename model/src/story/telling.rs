@@ -1,7 +1,8 @@
 //! One step in words: who, to whom, and what.
 
 use super::{Lane, words};
-use crate::world::view::{Happening, Letter, OpenPage, Scene, Via};
+use crate::world::happening::{Happening, Via};
+use crate::world::view::{Letter, OpenPage, Scene};
 use crate::world::{Bounds, Delivery, Side};
 use splitjob_core::group::{GroupCommand, ReadAnswer, Rejection};
 use std::sync::Arc;
@@ -99,7 +100,8 @@ impl Stage<'_> {
                 Told::new(from, reached, format!("{what} (sent twice)"), format!("{text}{doubled}"))
             }
             Delivery::Held => {
-                let held = format!("{} sends, and the network holds it back: → {name}: {what}{token}", self.title(from));
+                let held =
+                    format!("{} sends, and the network holds it back: → {name}: {what}{token}", self.title(from));
                 Told { is_lost: true, ..Told::new(from, Lane::Network, format!("→ {name}: {what}"), held) }
             }
         }
@@ -129,7 +131,8 @@ impl Stage<'_> {
             [_] => format!("{} applies: {entries}", self.title(at)),
             _ => format!("{} applies {} entries: {entries}", self.title(at), commands.len()),
         };
-        let who = if self.before.group(side).voters.len() > 1 { format!("voter {} ", voter + 1) } else { String::new() };
+        let who =
+            if self.before.group(side).voters.len() > 1 { format!("voter {} ", voter + 1) } else { String::new() };
         Told::note(at, format!("{who}applies: {entries}"), text)
     }
 
@@ -166,8 +169,9 @@ impl Stage<'_> {
             None if is_answered => format!("the {name} accepts"),
             None => format!("the {name} accepts, and the answer gets lost"),
         };
-        let (label, text) = (format!("{asked}; {}", short(&outcome, name)), format!("client {asked} {through}; {outcome}"));
-        self.request(via, self.leader(via.side), label, text, refusal.is_some())
+        let (label, text) =
+            (format!("{asked}; {}", short(&outcome, name)), format!("client {asked} {through}; {outcome}"));
+        self.request(via, self.leader(via.side), &label, text, refusal.is_some())
     }
 
     fn bound(&self, read: u8, via: Via) -> Told {
@@ -178,7 +182,7 @@ impl Stage<'_> {
             "client is about to read {asked} {}; the {name} binds it: no version at or below {read_ts} will be admitted",
             self.through(via)
         );
-        self.request(via, self.leader(via.side), format!("bind reads at {read_ts}"), text, false)
+        self.request(via, self.leader(via.side), &format!("bind reads at {read_ts}"), text, false)
     }
 
     fn read(&self, read: u8, via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
@@ -190,14 +194,15 @@ impl Stage<'_> {
         };
         let label = format!("reads {asked}; {}", short(&outcome, &self.title(at)));
         let text = format!("client reads {asked} {}; {outcome}", self.through(via));
-        self.request(via, at, label, text, answer.is_err())
+        self.request(via, at, &label, text, answer.is_err())
     }
 
     fn paged(&self, page: &OpenPage, answer: &ReadAnswer) -> Told {
         let asked = words::client_read(&self.bounds.reads[usize::from(page.read)]);
         let at = Lane::Voter(page.side, page.voter);
         let seen = self.seen(answer);
-        let text = format!("client reads on from {} (its read of {asked}); {} returns {seen}", page.next, self.named(at));
+        let text =
+            format!("client reads on from {} (its read of {asked}); {} returns {seen}", page.next, self.named(at));
         Told::new(Lane::Client, at, format!("next page from {}; returns {seen}", page.next), text)
     }
 
@@ -213,7 +218,7 @@ impl Stage<'_> {
         Told::note(self.leader(Side::Source), format!("collects old versions up to {through}"), text)
     }
 
-    fn request(&self, via: Via, to: Lane, label: String, text: String, is_lost: bool) -> Told {
+    fn request(&self, via: Via, to: Lane, label: &str, text: String, is_lost: bool) -> Told {
         let label = format!("{label} (routes v{})", via.routed_by);
         let coordinator = self.coordinator(via.coordinator);
         Told { from: Lane::Client, via: Some(coordinator), to, label, text, is_lost }

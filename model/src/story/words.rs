@@ -134,10 +134,7 @@ pub(super) fn token(letter: &Letter) -> Option<String> {
         Letter::Catalog(_)
         | Letter::Group(
             _,
-            GroupCommand::Write(_)
-            | GroupCommand::BindRead(_)
-            | GroupCommand::Adopt(_)
-            | GroupCommand::Collect { .. },
+            GroupCommand::Write(_) | GroupCommand::BindRead(_) | GroupCommand::Adopt(_) | GroupCommand::Collect { .. },
         ) => None,
     }
 }
@@ -176,11 +173,8 @@ fn advance(advance: &Advance, after: Option<&Scene>) -> String {
             Some(_) | None => "CUTOVER: name the catalog version that it will make".to_owned(),
         },
         Advance::CommitCutover { min_write_ts_exclusive, min_read_ts } => {
-            let horizon = if *min_read_ts > Timestamp::ZERO {
-                format!(" and reads from {min_read_ts}")
-            } else {
-                String::new()
-            };
+            let horizon =
+                if *min_read_ts > Timestamp::ZERO { format!(" and reads from {min_read_ts}") } else { String::new() };
             format!(
                 "CUTOVER → CLEANUP: the range belongs to the target, with writes above \
                  {min_write_ts_exclusive}{horizon}{made}"
@@ -196,7 +190,14 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
     match command {
         GroupCommand::Write(request) => {
             let word = |mutation: &Mutation| change(&mutation.key, &mutation.content, request.commit_ts);
-            request.mutations.iter().map(word).collect::<Vec<_>>().join(", ").replacen("writes", "write", 1).replacen("deletes", "delete", 1)
+            request
+                .mutations
+                .iter()
+                .map(word)
+                .collect::<Vec<_>>()
+                .join(", ")
+                .replacen("writes", "write", 1)
+                .replacen("deletes", "delete", 1)
         }
         GroupCommand::BindRead(request) => format!("bind reads at {}", request.read_ts),
         GroupCommand::Adopt(adoption) => format!("follow catalog v{}", adoption.version),

@@ -8,6 +8,7 @@ mod bounds;
 mod client;
 mod component;
 mod environment;
+pub mod happening;
 mod history;
 mod memo;
 mod migrator;
@@ -90,6 +91,11 @@ impl World {
     /// The gates that stand.
     pub fn gates(&self) -> Gates {
         self.gates
+    }
+
+    /// The numbers of the components that users could tell something of: two states that agree in them look alike.
+    pub fn seen_by_users(state: &State) -> [u32; 4] {
+        [state[slot::CATALOG], state[slot::SOURCE], state[slot::TARGET], state[slot::HISTORY]]
     }
 
     /// How many steps of each kind were generated since the world was made.
