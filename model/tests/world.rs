@@ -106,7 +106,8 @@ fn names_of_scenarios_and_gaps_are_unique() {
 #[test]
 fn properties_and_history_ask_no_gate() {
     for source in [include_str!("../src/world/property.rs"), include_str!("../src/world/history.rs")] {
-        for word in ["Gate", "gates", ".read(", ".apply(", "decide(", "check_", "barrier", "coordinator::", "route_key"] {
+        for word in ["Gate", "gates", ".read(", ".apply(", "decide(", "check_", "barrier", "coordinator::", "route_key"]
+        {
             assert!(!source.contains(word), "a property speaks of {word:?}");
         }
     }

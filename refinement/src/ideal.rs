@@ -154,6 +154,10 @@ impl Ideal {
 
     fn read(&self, answer: &Answer) -> Result<Step, Impossible> {
         let right = self.answer(answer);
-        if right == answer.returned { Ok(Step::Read) } else { Err(Impossible::WrongAnswer { answer: answer.clone(), right }) }
+        if right == answer.returned {
+            Ok(Step::Read)
+        } else {
+            Err(Impossible::WrongAnswer { answer: answer.clone(), right })
+        }
     }
 }

@@ -170,3 +170,6 @@ pub(crate) fn way_to(
 fn is_complete(found: &Exploration<State>) -> bool {
     matches!(found.completeness(), Completeness::Complete)
 }
+
+#[cfg(test)]
+mod tests;

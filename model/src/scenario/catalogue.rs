@@ -162,7 +162,11 @@ fn read_fence() -> Bounds {
         target_voters: 2,
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("a", 3, "a3")],
-        reads: vec![reads("m", 5), scans("a", Direction::Forward, 9, 5), ClientRead { is_stamped: false, ..reads("m", 6) }],
+        reads: vec![
+            reads("m", 5),
+            scans("a", Direction::Forward, 9, 5),
+            ClientRead { is_stamped: false, ..reads("m", 6) },
+        ],
         leader_changes: 1,
         start: Start::At(PhaseName::Cutover),
         ..Bounds::calm()

@@ -216,3 +216,6 @@ fn lanes(steps: &[StepView], bounds: &Bounds) -> Vec<(Lane, String)> {
     lanes.dedup();
     lanes.into_iter().map(|lane| (lane, lane.title(bounds))).collect()
 }
+
+#[cfg(test)]
+mod tests;

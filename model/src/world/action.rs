@@ -114,8 +114,21 @@ pub enum Delivery {
 
 /// The kinds of steps, for counting.
 pub const KINDS: [&str; 15] = [
-    "migrate", "send-ahead", "arrive", "apply", "lead", "restart", "watch", "adopt", "write", "bind", "read",
-    "next-page", "split-elsewhere", "split-inside", "collect",
+    "migrate",
+    "send-ahead",
+    "arrive",
+    "apply",
+    "lead",
+    "restart",
+    "watch",
+    "adopt",
+    "write",
+    "bind",
+    "read",
+    "next-page",
+    "split-elsewhere",
+    "split-inside",
+    "collect",
 ];
 
 impl Action {
@@ -128,9 +141,8 @@ impl Action {
     pub fn of_label(label: u32) -> Option<Action> {
         let [kind, a, b, c] = label.to_be_bytes();
         let side = |number: u8| [Side::Source, Side::Target].get(usize::from(number)).copied();
-        let delivery = |number: u8| {
-            [Delivery::AtOnce, Delivery::Held, Delivery::Doubled].get(usize::from(number)).copied()
-        };
+        let delivery =
+            |number: u8| [Delivery::AtOnce, Delivery::Held, Delivery::Doubled].get(usize::from(number)).copied();
         Some(match kind {
             0 => Action::Migrate { migrator: a, clock: b, delivery: delivery(c)? },
             1 => Action::SendAhead { migrator: a },

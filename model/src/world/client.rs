@@ -37,15 +37,7 @@ impl World {
         self.next_pages(state, side, step);
     }
 
-    fn write(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        write: u8,
-        coordinator: u8,
-        side: Side,
-        step: &mut Steps<'_>,
-    ) {
+    fn write(&self, worker: &mut Worker, state: &State, write: u8, coordinator: u8, side: Side, step: &mut Steps<'_>) {
         let request = &self.bounds.writes[usize::from(write)];
         let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
         let command = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts };
@@ -67,14 +59,7 @@ impl World {
     }
 
     // S11
-    fn unjustly_refused(
-        &self,
-        state: &State,
-        key: &RawKey,
-        rejection: u32,
-        action: Action,
-        step: &mut Steps<'_>,
-    ) {
+    fn unjustly_refused(&self, state: &State, key: &RawKey, rejection: u32, action: Action, step: &mut Steps<'_>) {
         let is_outside = !self.bounds.moving().contains(&self.bounds.key(key).routes_as);
         if !is_outside || !is_caused_by_a_job(&self.tables.rejections.get(rejection)) {
             return;
@@ -137,14 +122,7 @@ impl World {
         }
     }
 
-    fn refused_read(
-        &self,
-        state: &State,
-        read: u8,
-        rejection: u32,
-        action: Action,
-        step: &mut Steps<'_>,
-    ) {
+    fn refused_read(&self, state: &State, read: u8, rejection: u32, action: Action, step: &mut Steps<'_>) {
         if let Look::Point(key) = &self.bounds.reads[usize::from(read)].look {
             self.unjustly_refused(state, key, rejection, action, step);
         }

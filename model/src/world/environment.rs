@@ -5,7 +5,7 @@ use super::action::Action;
 use super::bounds::Side;
 use super::component::Control;
 use super::history::Event;
-use super::memo::{Applied, Appended, Worker};
+use super::memo::{Appended, Applied, Worker};
 use super::process::Steps;
 use super::state::{State, head_slot, run_slot, slot};
 use splitjob_core::catalog::CatalogCommand;
@@ -28,14 +28,7 @@ impl World {
         }
     }
 
-    fn applications(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        side: Side,
-        voter: u8,
-        step: &mut Steps<'_>,
-    ) {
+    fn applications(&self, worker: &mut Worker, state: &State, side: Side, voter: u8, step: &mut Steps<'_>) {
         let run = self.tables.runs.get(state[run_slot(side)]);
         let ahead = run.ahead_of(voter);
         let mut at = run.voters[usize::from(voter)].state;
@@ -90,8 +83,7 @@ impl World {
             if *held < version && !is_twin {
                 let routes = self.current_routes(state[slot::CATALOG]);
                 let mut after = *state;
-                after[slot::COORDINATORS] =
-                    self.tables.coordinators.intern(coordinators.watch(index, version, routes));
+                after[slot::COORDINATORS] = self.tables.coordinators.intern(coordinators.watch(index, version, routes));
                 step(Action::Watch { coordinator: index as u8 }, after, None);
             }
         }
@@ -128,11 +120,8 @@ impl World {
     fn split(&self, worker: &mut Worker, state: &State, at: &RoutingKey) -> Option<State> {
         let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
         let route = catalog.routes().covering(at);
-        let command = CatalogCommand::SplitRange {
-            expected_version: catalog.routes().version,
-            route: route.id,
-            at: at.clone(),
-        };
+        let command =
+            CatalogCommand::SplitRange { expected_version: catalog.routes().version, route: route.id, at: at.clone() };
         let message = self.tables.messages.intern(super::component::Message::Catalog(command));
         let mut after = *state;
         after[slot::CATALOG] = self.apply_to_catalog(worker, state[slot::CATALOG], message)?;

@@ -108,11 +108,7 @@ impl History {
 
 /// The commit timestamp of the version that a key shows, in the words of §1: the newest at or below, unless it is a
 /// deletion or has expired.
-fn visible(
-    versions: &BTreeMap<(RawKey, Timestamp), Content>,
-    key: &RawKey,
-    read_ts: Timestamp,
-) -> Option<Timestamp> {
+fn visible(versions: &BTreeMap<(RawKey, Timestamp), Content>, key: &RawKey, read_ts: Timestamp) -> Option<Timestamp> {
     let of_key = (key.clone(), Timestamp::ZERO)..=(key.clone(), read_ts);
     let ((_, commit_ts), content) = versions.range(of_key).next_back()?;
     match content {

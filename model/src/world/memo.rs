@@ -8,11 +8,11 @@ use super::component::{CommandId, GroupStateId, Message, RoutesId};
 use super::state::{State, head_slot, run_slot, slot};
 use rustc_hash::FxHashMap;
 use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
-use splitjob_core::group::{
-    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Outcome, ReadRequest, ReadShape,
-    VoterReport, next_import,
-};
 use splitjob_core::gate::Gate;
+use splitjob_core::group::{
+    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Outcome, ReadRequest,
+    ReadShape, VoterReport, next_import,
+};
 use splitjob_core::id::{CatalogVersion, GroupId, JobEpoch, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
 use splitjob_core::key::{RawInterval, RawKey};
@@ -93,6 +93,7 @@ fn memo<K: Eq + Hash + Clone, V: Clone>(table: &mut FxHashMap<K, V>, key: K, com
 
 impl World {
     /// Applies a command to a group's state, as a voter whose node holds `routes` does (A6: they must not matter).
+    #[expect(clippy::disallowed_methods, reason = "the model is the one place where gates may be missing")]
     pub(super) fn apply(
         &self,
         worker: &mut Worker,
@@ -115,7 +116,8 @@ impl World {
     /// Appends a command to a group's log, where the leader applies it; the others have it to apply.
     pub(super) fn append(&self, worker: &mut Worker, state: &State, side: Side, command: CommandId) -> Appended {
         let head = state[head_slot(side)];
-        let routes = if self.nodes_routes_matter() { self.current_routes(state[slot::CATALOG]) } else { self.first_routes };
+        let routes =
+            if self.nodes_routes_matter() { self.current_routes(state[slot::CATALOG]) } else { self.first_routes };
         match self.apply(worker, head, command, routes) {
             Applied::Changed(next) => {
                 let run = state[run_slot(side)];
@@ -324,8 +326,7 @@ impl World {
                 let target = guards.jobs().get(&job.id).and_then(JobGuards::target);
                 let progress = target.map(|target| target.imported.within(order.round)).unwrap_or_default();
                 let source = self.tables.groups.get(state[slot::SOURCE]);
-                let batches =
-                    next_import(&source, &job.range, order.window, &progress, &job.options, self.gates);
+                let batches = next_import(&source, &job.range, order.window, &progress, &job.options, self.gates);
                 let action = JobAction::Import { round: order.round, batches };
                 Some(job_message(Side::Target, job, action))
             }

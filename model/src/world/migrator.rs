@@ -8,8 +8,8 @@ use super::history::Event;
 use super::memo::{Addressed, Appended, MessageId, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
-use splitjob_core::group::{GroupCommand, JobAction, JobGuards, next_import};
-use splitjob_core::id::JobEpoch;
+use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobGuards, next_import};
+use splitjob_core::id::{CopyRound, JobEpoch};
 use splitjob_core::job::{Phase, SplitJob};
 
 /// Whether a message is the first of its kind or a straggler.
@@ -168,24 +168,9 @@ impl World {
     }
 
     /// The import that follows the one under way, sent without waiting for its answer.
-    fn send_ahead(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        job: &SplitJob,
-        migrator: u8,
-        step: &mut Steps<'_>,
-    ) {
+    fn send_ahead(&self, worker: &mut Worker, state: &State, job: &SplitJob, migrator: u8, step: &mut Steps<'_>) {
         let network = self.tables.networks.get(state[slot::NETWORK]);
-        let under_way = network.late.iter().rev().find_map(|late| match &late.message {
-            Message::Group(Side::Target, GroupCommand::Job(command)) if command.token == job.token() => {
-                match &command.action {
-                    JobAction::Import { round, batches } => Some((*round, batches)),
-                    _ => None,
-                }
-            }
-            Message::Group(..) | Message::Catalog(_) => None,
-        });
+        let under_way = network.late.iter().rev().find_map(|late| import_of(&late.message, job));
         let (Some((round, batches)), Some(window)) = (under_way, job.copy_window()) else { return };
         let target = self.tables.groups.get(state[slot::TARGET]);
         let guards = target.jobs().get(&job.id).and_then(JobGuards::target);
@@ -224,4 +209,11 @@ fn turn(job: &SplitJob, control: &Control, migrator: u8) -> Option<Turn> {
         None if migrator == 0 => Some(Turn::TakeUp),
         None => None,
     }
+}
+
+/// The import that a message carries for the job's current attempt.
+fn import_of<'m>(message: &'m Message, job: &SplitJob) -> Option<(CopyRound, &'m [BracketBatch])> {
+    let Message::Group(Side::Target, GroupCommand::Job(command)) = message else { return None };
+    let JobAction::Import { round, batches } = &command.action else { return None };
+    (command.token == job.token()).then_some((*round, batches))
 }

@@ -73,14 +73,7 @@ impl World {
     pub fn new(bounds: Bounds, gates: Gates) -> World {
         let tables = Tables::default();
         let first_routes = tables.routes.intern(Routes::one(SOURCE_GROUP));
-        World {
-            bounds,
-            gates,
-            tables,
-            first_routes,
-            catalog_rejections: Mutex::default(),
-            taken: Arc::default(),
-        }
+        World { bounds, gates, tables, first_routes, catalog_rejections: Mutex::default(), taken: Arc::default() }
     }
 
     /// The world's bounds.

@@ -77,14 +77,9 @@ impl Process {
             Process::Adoption(side) => pick(&[slot::CATALOG, head_slot(side), run_slot(side)]),
             Process::Splits => pick(&[slot::CATALOG, slot::CONTROL]),
             Process::Collector => pick(&[slot::CATALOG, slot::SOURCE, slot::SOURCE_RUN, slot::CONTROL]),
-            Process::Clients(side) => pick(&[
-                slot::CATALOG,
-                slot::COORDINATORS,
-                slot::CLIENTS,
-                slot::OPEN,
-                head_slot(side),
-                run_slot(side),
-            ]),
+            Process::Clients(side) => {
+                pick(&[slot::CATALOG, slot::COORDINATORS, slot::CLIENTS, slot::OPEN, head_slot(side), run_slot(side)])
+            }
         }
     }
 }
@@ -112,11 +107,10 @@ const MOST_CHANGED: usize = 6;
 impl Change {
     fn between(before: &State, after: &State, action: Action, event: Option<EventId>) -> Change {
         let mut change = Change { label: action.label(), places: 0, values: [0; MOST_CHANGED], event };
-        let mut next = 0;
-        for place in (0..SLOTS).filter(|place| before[*place] != after[*place]) {
+        let changed = (0..SLOTS).filter(|place| before[*place] != after[*place]);
+        for (value, place) in changed.enumerate() {
             change.places |= 1 << place;
-            change.values[next] = after[place];
-            next += 1;
+            change.values[value] = after[place];
         }
         change
     }

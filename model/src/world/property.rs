@@ -176,8 +176,9 @@ impl World {
         versions.keys().filter(|(key, commit_ts)| history.is_acked(key, *commit_ts)).all(|(key, commit_ts)| {
             let owner = catalog.routes().covering(&self.bounds.key(key).routes_as).group;
             let store = group_of(side_of(owner)).store();
-            let is_stored =
-                [Keyspace::Live, Keyspace::Staged].into_iter().any(|space| store.version_at(space, key, *commit_ts).is_some());
+            let is_stored = [Keyspace::Live, Keyspace::Staged]
+                .into_iter()
+                .any(|space| store.version_at(space, key, *commit_ts).is_some());
             is_stored || is_collected(key, *commit_ts, versions.keys(), history.collected_through)
         })
     }
@@ -190,7 +191,8 @@ impl World {
             let mut staged = group.store().walk(Keyspace::Staged, &RawInterval::all(), Direction::Forward);
             group.jobs().is_empty() && staged.next().is_none()
         };
-        let mut on_source = group_of(Side::Source).store().walk(Keyspace::Live, &RawInterval::all(), Direction::Forward);
+        let mut on_source =
+            group_of(Side::Source).store().walk(Keyspace::Live, &RawInterval::all(), Direction::Forward);
         let is_clean = !on_source.any(|row| moving.contains(&routes_as(&row.key)));
         let is_settled = catalog.routes().iter().all(|route| route.staged_for.is_none());
         is_clean && is_settled && is_forgotten(group_of(Side::Source)) && is_forgotten(group_of(Side::Target))
@@ -263,7 +265,10 @@ impl World {
         let staged = target.store().walk(Keyspace::Staged, &RawInterval::all(), Direction::Forward).next().is_some();
         let promoted = target.store().walk(Keyspace::Live, &RawInterval::all(), Direction::Forward).next().is_some();
         let owner = catalog.routes().covering(&self.bounds.split_key).group;
-        reach(Goal::ServedWhileStaged, staged && owner == TARGET_GROUP && target.ownership().at(&self.bounds.split_key).is_here());
+        reach(
+            Goal::ServedWhileStaged,
+            staged && owner == TARGET_GROUP && target.ownership().at(&self.bounds.split_key).is_here(),
+        );
         reach(Goal::HalfPromoted, staged && promoted && owner == TARGET_GROUP);
         if let Some(job) = job {
             let tracker = source.jobs().get(&job.id).and_then(JobGuards::source).and_then(|s| s.tracker.as_ref());
@@ -298,7 +303,11 @@ fn of_history(history: &History, bounds: &Bounds) -> u64 {
         if answered.returned != answered.expected {
             violated |= Property::ReadsNewest.bit();
             let is_shown = |(key, ts): &&(RawKey, Timestamp)| !answered.expected.contains(&(key.clone(), *ts));
-            let resurrected = answered.returned.iter().filter(is_shown).any(|(key, ts)| is_overruled(history, bounds, answered.read, key, *ts));
+            let resurrected = answered
+                .returned
+                .iter()
+                .filter(is_shown)
+                .any(|(key, ts)| is_overruled(history, bounds, answered.read, key, *ts));
             violated |= if resurrected { Property::DeletedStaysDeleted.bit() } else { 0 };
         }
         if history.expected(answered.read, answered.from.as_ref(), bounds) != answered.expected {

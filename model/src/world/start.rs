@@ -51,9 +51,8 @@ impl World {
 
     fn undisturbed_step(&self, worker: &mut Worker, state: &State) -> (Action, State) {
         let steps = self.steps(worker, state);
-        let goes_on = |action: &Action| {
-            matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, .. })
-        };
+        let goes_on =
+            |action: &Action| matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, .. });
         let applies = |action: &Action| matches!(action, Action::Apply { .. });
         let next = steps.iter().find(|(action, _)| goes_on(action));
         let next = next.or_else(|| steps.iter().rfind(|(action, _)| applies(action)));

@@ -1,15 +1,14 @@
 //! States and steps as values that can be told: for stories, traces and pages, never for the search.
 
 use super::World;
-use super::action::{Action, Delivery};
 use super::bounds::Side;
 use super::component::{Answered, Message, Run, Wrong};
-use super::memo::{Appended, Request, Served, Worker, side_of};
+use super::memo::{Worker, side_of};
 use super::state::{State, head_slot, run_slot, slot};
 use splitjob_core::catalog::{Catalog, CatalogCommand};
-use splitjob_core::group::{Group, GroupCommand, Mutation, ReadAnswer, Rejection, WriteRequest};
+use splitjob_core::group::{Group, GroupCommand};
 use splitjob_core::id::{CatalogVersion, JobEpoch};
-use splitjob_core::key::{RawKey, RoutingKey};
+use splitjob_core::key::RawKey;
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
@@ -186,7 +185,7 @@ impl World {
     }
 
     /// The number of the state that a voter has applied.
-    fn applied(&self, state: &State, side: Side, run: &Run, voter: u8) -> u32 {
+    pub(super) fn applied(&self, state: &State, side: Side, run: &Run, voter: u8) -> u32 {
         let at = run.voters[usize::from(voter)];
         if at.behind == 0 { state[head_slot(side)] } else { at.state }
     }

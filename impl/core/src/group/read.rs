@@ -11,11 +11,10 @@ use crate::gate::{Gate, Gates};
 use crate::id::{CatalogVersion, JobId};
 use crate::key::{RawInterval, RawKey, RoutingKey, route_key};
 use crate::range::KeyRange;
-use crate::store::{Direction, Keyspace, VersionStore};
+use crate::store::{Direction, Keyspace, Row, VersionStore};
 use crate::timestamp::Timestamp;
 use crate::version::{Version, newest_of, visible_at};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// A read at a timestamp, as it reaches a voter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,16 +174,15 @@ impl<S: VersionStore> Group<S> {
         read_ts: Timestamp,
         gates: Gates,
     ) -> ReadAnswer {
-        let spaces: &[Keyspace] =
-            if gates.stands(Gate::ScansMerge) { &[Keyspace::Live, Keyspace::Staged] } else { &[Keyspace::Live] };
-        let walked = spaces.iter().flat_map(|space| self.store.walk(*space, interval, direction));
-        let keys: BTreeSet<RawKey> = walked.map(|row| row.key).filter(|key| range.contains(&route_key(key))).collect();
-        let ordered: Box<dyn Iterator<Item = RawKey>> = match direction {
-            Direction::Forward => Box::new(keys.into_iter()),
-            Direction::Reverse => Box::new(keys.into_iter().rev()),
+        let live = self.store.walk(Keyspace::Live, interval, direction);
+        let staged: Box<dyn Iterator<Item = Row>> = if gates.stands(Gate::ScansMerge) {
+            self.store.walk(Keyspace::Staged, interval, direction)
+        } else {
+            Box::new(std::iter::empty())
         };
+        let keys = merged_keys(live, staged, direction).filter(|key| range.contains(&route_key(key)));
         let mut answer = ReadAnswer::default();
-        for key in ordered {
+        for key in keys {
             if answer.rows.len() as u64 == limit {
                 answer.next = Some(key);
                 break;
@@ -192,7 +190,7 @@ impl<S: VersionStore> Group<S> {
             let merged = if gates.stands(Gate::ScansMerge) {
                 self.look(&key, read_ts, gates)
             } else {
-                seen(&key, self.store.newest_at(Keyspace::Live, &key, read_ts), read_ts)
+                seen(&key, self.store.newest_at(Keyspace::Live, &key, read_ts).as_ref(), read_ts)
             };
             answer.rows.extend(merged);
         }
@@ -201,7 +199,7 @@ impl<S: VersionStore> Group<S> {
 
     /// What the key shows at the timestamp.
     fn look(&self, key: &RawKey, read_ts: Timestamp, gates: Gates) -> Option<SeenRow> {
-        seen(key, self.candidate(key, read_ts, gates), read_ts)
+        seen(key, self.candidate(key, read_ts, gates).as_ref(), read_ts)
     }
 
     /// The newest version at or below the timestamp, over staged and live rows where the range is served so (P6).
@@ -233,8 +231,31 @@ impl<S: VersionStore> Group<S> {
     }
 }
 
-fn seen(key: &RawKey, candidate: Option<Version>, read_ts: Timestamp) -> Option<SeenRow> {
-    let value = visible_at(candidate.as_ref(), read_ts)?.to_vec();
-    let commit_ts = candidate.as_ref().expect("a visible value has a version").commit_ts;
+/// The keys of two walks in the same direction, each once: nothing is held but the two places.
+fn merged_keys<'a>(
+    one: impl Iterator<Item = Row> + 'a,
+    other: impl Iterator<Item = Row> + 'a,
+    direction: Direction,
+) -> impl Iterator<Item = RawKey> + 'a {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    let is_first = move |left: &RawKey, right: &RawKey| match direction {
+        Direction::Forward => left <= right,
+        Direction::Reverse => left >= right,
+    };
+    std::iter::from_fn(move || {
+        let key = match (one.peek(), other.peek()) {
+            (Some(left), Some(right)) if is_first(&left.key, &right.key) => left.key.clone(),
+            (_, Some(row)) | (Some(row), None) => row.key.clone(),
+            (None, None) => return None,
+        };
+        while one.next_if(|row| row.key == key).is_some() {}
+        while other.next_if(|row| row.key == key).is_some() {}
+        Some(key)
+    })
+}
+
+fn seen(key: &RawKey, candidate: Option<&Version>, read_ts: Timestamp) -> Option<SeenRow> {
+    let value = visible_at(candidate, read_ts)?.to_vec();
+    let commit_ts = candidate.expect("a visible value has a version").commit_ts;
     Some(SeenRow { key: key.clone(), commit_ts, value })
 }

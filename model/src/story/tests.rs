@@ -1,0 +1,109 @@
+use super::*;
+use crate::check::{Counterexample, Options, run_gap};
+use crate::scenario::{GAPS, Gap, Scenario};
+use crate::trace::TraceFile;
+
+fn found(gap: &'static Gap, threads: usize) -> Counterexample {
+    let options = Options { threads, ..Options::default() };
+    let (_, found) = run_gap(gap, &options).expect("the model doesn't panic");
+    found.unwrap_or_else(|| panic!("{} breaks nothing", gap.name))
+}
+
+fn gap(name: &str) -> &'static Gap {
+    Gap::by_name(name).expect("the gap is registered")
+}
+
+/// The gaps whose scenarios are explored in a second.
+fn quick_gaps() -> impl Iterator<Item = &'static Gap> {
+    let is_small =
+        |gap: &&Gap| Scenario::by_name(gap.scenario).is_some_and(|scenario| scenario.pinned.states < 200_000);
+    GAPS.iter().filter(is_small)
+}
+
+#[test]
+fn a_resurrected_row_is_told_from_the_cutover_to_the_read_that_shows_it() {
+    let story = found(gap("MergeBeforeVisibility"), 1).story();
+    let told: Vec<&str> = story.steps.iter().map(|step| step.text.as_str()).collect();
+    let expected = [
+        "migrator → source: arm read fence for catalog v3 (job 1, epoch 1)",
+        "migrator → target: be ready to serve [m..), with writes above 3 (job 1, epoch 1)",
+        "migrator → catalog: job 1: CUTOVER → CLEANUP: the range belongs to the target, with writes above 3 (catalog v3)",
+        "migrator → target: follow catalog v3",
+        "migrator → target: promote staged rows, at most 1 (job 1, epoch 1)",
+        "the coordinator learns the routes of catalog v3",
+        "client is about to read n at 6 through the coordinator (routes v3); the target binds it: no version at or below \
+         6 will be admitted",
+        "client reads [m..) at 6 through the coordinator (routes v3); the target returns m@1 = m1, n@2 = n2",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(story.steps[4].changes, ["target: + m@3 deleted", "target: − staged m@3 deleted"]);
+    let ending = "The read of [m..) at 6 returned m@1, although m was deleted at 3: the deleted is back.";
+    assert_eq!(story.ending, Some((Property::DeletedStaysDeleted, ending.to_owned())));
+}
+
+#[test]
+fn every_ending_shows_the_values_that_violate_the_property() {
+    for gap in quick_gaps() {
+        let story = found(gap, 2).story();
+        let (property, told) = story.ending.expect("a counterexample has an ending");
+        assert_ne!(told, property.says(), "{}: the ending only repeats the property", gap.name);
+        assert!(told.starts_with(char::is_uppercase) && told.ends_with('.'), "{}: {told:?}", gap.name);
+    }
+}
+
+#[test]
+fn every_step_says_something_and_every_change_is_news_of_one_line() {
+    for gap in quick_gaps() {
+        for step in found(gap, 2).story().steps {
+            let lines = step.changes.iter().chain([&step.text, &step.label]);
+            for line in lines {
+                let leaks = ["Some(", "None", "{", "Timestamp", "\n"];
+                assert!(!line.is_empty() && !leaks.iter().any(|leak| line.contains(leak)), "{}: {line:?}", gap.name);
+            }
+            assert!(!step.changes.is_empty(), "{}: {:?} changes nothing", gap.name, step.text);
+        }
+    }
+}
+
+#[test]
+fn a_trace_is_told_alike_whatever_the_number_of_threads() {
+    for name in ["EveryVoter", "MergeBeforeVisibility", "BatchGap"] {
+        let [one, two] = [1, 2].map(|threads| TraceFile::of(&found(gap(name), threads)).to_json());
+        assert_eq!(one, two, "{name}");
+    }
+}
+
+#[test]
+fn a_trace_read_back_happens_as_it_is_told() {
+    for gap in quick_gaps() {
+        let found = found(gap, 2);
+        let text = TraceFile::of(&found).to_json();
+        let replayed = TraceFile::read(&text).and_then(|trace| trace.replay());
+        let replayed = replayed.unwrap_or_else(|error| panic!("{}: {error}", gap.name));
+        assert_eq!((replayed.choices, replayed.violates), (found.choices, Some(found.violates)), "{}", gap.name);
+    }
+}
+
+#[test]
+fn a_coordinator_keeps_its_number_when_another_learns_newer_routes() {
+    let gap = gap("ReadFence");
+    let story = found(gap, 2).story();
+    for step in &story.steps {
+        let Some(Lane::Coordinator(index)) = step.via else { continue };
+        let named = format!("coordinator {}", index + 1);
+        assert!(step.text.contains(&named) || step.text.contains("the coordinator"), "{}", step.text);
+    }
+}
+
+#[test]
+fn a_diagram_says_everything_that_the_story_says() {
+    let story = found(gap("MergeBeforeVisibility"), 1).story();
+    let drawn = diagram::svg(&story, "a title");
+    for number in 1..=story.steps.len() {
+        assert!(drawn.contains(&format!(">{number}</text>")), "step {number}");
+    }
+    for (_, title) in &story.lanes {
+        assert!(drawn.contains(&format!(">{title}</text>")), "{title}");
+    }
+    assert!(drawn.contains("S7 is violated.") && drawn.contains("CLEANUP"), "{drawn}");
+}
