@@ -269,6 +269,9 @@ fn record(bounds: &Bounds, before: &Scene, after: &Scene, lines: &mut Vec<String
         let stamp = words::stamp(key, *commit_ts);
         lines.push(if *is_acked { format!("acked {stamp}") } else { format!("decided {stamp}, and nobody told") });
     }
+    if before.record.collected_through != after.record.collected_through {
+        lines.push(format!("the source refuses reads below {}", after.record.collected_through));
+    }
     if before.record.fenced_through != after.record.fenced_through
         && let Some(fenced) = after.record.fenced_through
     {
@@ -295,7 +298,7 @@ fn reads(bounds: &Bounds, before: &Record, after: &Record, lines: &mut Vec<Strin
             )),
             Some(known) if known.expected_since != read.expected_since && read.expected_since != read.expected => {
                 lines.push(format!(
-                    "read of {asked} had returned {}, and {} would be right",
+                    "read of {asked} had returned {}; the same read must return {} from here on",
                     words::rows(&read.returned),
                     words::rows(&read.expected_since)
                 ));
