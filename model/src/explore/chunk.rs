@@ -21,31 +21,12 @@ pub(super) struct Chunk<S> {
     pub(super) hashes: Vec<u64>,
     /// The label that leads to each candidate; empty unless edges are kept.
     pub(super) labels: Vec<u32>,
-    /// Positions of the candidates that each owner of shards is to enter, in order.
-    pub(super) by_owner: Vec<Vec<u32>>,
-    /// How many candidates go to each shard.
-    pub(super) by_shard: [u32; SHARDS],
+    /// Positions of the candidates that belong to each shard of the visited set, in order.
+    pub(super) by_shard: [Vec<u32>; SHARDS],
     /// Counts and first findings.
     pub(super) tally: Tally,
     /// The panic of the world, and the state it was looking at.
     pub(super) panic: Option<(u32, String)>,
-}
-
-/// What is the same for all chunks of a round.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
-    /// How many threads share out the shards.
-    pub(super) owners: usize,
-    /// Whether labels are kept and every candidate is followed to its index.
-    pub(super) edges: bool,
-}
-
-impl Plan {
-    /// Who enters the candidates of a shard; owners have adjacent shards.
-    #[inline]
-    pub(super) fn owner_of(&self, shard: usize) -> usize {
-        shard * self.owners / SHARDS
-    }
 }
 
 /// What one thread keeps from chunk to chunk. Alone in its cache lines: its vectors' lengths change with every state.
@@ -69,12 +50,12 @@ impl<P: Space> Hand<P> {
     }
 
     /// Expands the sources of `chunk`. A panic of the world is noted in the chunk.
-    pub(super) fn expand(&mut self, space: &P, store: &Store<P::State>, plan: &Plan, chunk: &mut Chunk<P::State>) {
+    pub(super) fn expand(&mut self, space: &P, store: &Store<P::State>, edges: bool, chunk: &mut Chunk<P::State>) {
         let at = Cell::new(chunk.sources.start);
         let outcome = caught(|| {
             for index in chunk.sources.clone() {
                 at.set(index);
-                self.expand_one(space, store.state(index), index, plan, chunk);
+                self.expand_one(space, store.state(index), index, edges, chunk);
             }
         });
         if let Err(message) = outcome {
@@ -83,7 +64,7 @@ impl<P: Space> Hand<P> {
     }
 
     #[inline]
-    fn expand_one(&mut self, space: &P, state: &P::State, index: u32, plan: &Plan, chunk: &mut Chunk<P::State>) {
+    fn expand_one(&mut self, space: &P, state: &P::State, index: u32, edges: bool, chunk: &mut Chunk<P::State>) {
         chunk.tally.violations.note(space.violations(&mut self.worker, state), index);
         chunk.tally.goals.note(space.goals(&mut self.worker, state), index);
         self.successors.clear();
@@ -91,7 +72,7 @@ impl<P: Space> Hand<P> {
         chunk.tally.expanded(index, self.successors.len());
         for successor in &self.successors {
             let hash = successor.state.hash64();
-            if plan.edges {
+            if edges {
                 chunk.labels.push(successor.label);
             } else {
                 let recent = &mut self.recent[(hash >> 16) as usize % RECENT];
@@ -100,7 +81,7 @@ impl<P: Space> Hand<P> {
                 }
                 *recent = Some(successor.state);
             }
-            chunk.push(successor.state, hash, index, plan);
+            chunk.push(successor.state, hash, index);
         }
     }
 }
@@ -113,31 +94,28 @@ impl<S: PackedState> Chunk<S> {
             parents: Vec::new(),
             hashes: Vec::new(),
             labels: Vec::new(),
-            by_owner: Vec::new(),
-            by_shard: [0; SHARDS],
+            by_shard: [const { Vec::new() }; SHARDS],
             tally: Tally::default(),
             panic: None,
         }
     }
 
     /// Empties the chunk for other sources, keeping its buffers.
-    pub(super) fn restart(&mut self, sources: Range<u32>, plan: &Plan) {
+    pub(super) fn restart(&mut self, sources: Range<u32>) {
         self.sources = sources;
         self.states.clear();
         self.parents.clear();
         self.hashes.clear();
         self.labels.clear();
-        self.by_owner.resize_with(plan.owners, Vec::new);
-        self.by_owner.iter_mut().for_each(Vec::clear);
-        self.by_shard = [0; SHARDS];
+        self.by_shard.iter_mut().for_each(Vec::clear);
         self.tally = Tally::default();
         self.panic = None;
     }
 
     /// Takes the initial states as candidates without a parent.
-    pub(super) fn offer_initial(&mut self, initial: &[S], plan: &Plan) {
+    pub(super) fn offer_initial(&mut self, initial: &[S]) {
         for state in initial {
-            self.push(*state, state.hash64(), NO_PARENT, plan);
+            self.push(*state, state.hash64(), NO_PARENT);
         }
     }
 
@@ -145,14 +123,12 @@ impl<S: PackedState> Chunk<S> {
         self.states.capacity() * size_of::<S>()
             + self.hashes.capacity() * size_of::<u64>()
             + (self.parents.capacity() + self.labels.capacity()) * size_of::<u32>()
-            + self.by_owner.iter().map(|positions| positions.capacity() * size_of::<u32>()).sum::<usize>()
+            + self.by_shard.iter().map(|positions| positions.capacity() * size_of::<u32>()).sum::<usize>()
     }
 
     #[inline]
-    fn push(&mut self, state: S, hash: u64, parent: u32, plan: &Plan) {
-        let shard = shard_of(hash);
-        self.by_shard[shard] += 1;
-        self.by_owner[plan.owner_of(shard)].push(self.states.len() as u32);
+    fn push(&mut self, state: S, hash: u64, parent: u32) {
+        self.by_shard[shard_of(hash)].push(self.states.len() as u32);
         self.states.push(state);
         self.hashes.push(hash);
         self.parents.push(parent);

@@ -53,10 +53,10 @@ impl Edges {
 }
 
 impl<S> Chunk<S> {
-    /// The transitions of this chunk, `resolved` giving the id behind each candidate, owner by owner.
+    /// The transitions of this chunk, `resolved` giving the id behind each candidate, shard by shard.
     pub(super) fn edges<'a>(&self, resolved: impl Iterator<Item = &'a [u32]>, final_id: impl Fn(u32) -> u32) -> Block {
         let mut to = vec![0; self.parents.len()];
-        for (positions, ids) in self.by_owner.iter().zip(resolved) {
+        for (positions, ids) in self.by_shard.iter().zip(resolved) {
             for (position, id) in positions.iter().zip(ids) {
                 to[*position as usize] = final_id(*id);
             }

@@ -22,7 +22,8 @@ pub struct Options<'a> {
     pub max_time: Option<Duration>,
     /// Stops when somebody sets it.
     pub cancel: Option<&'a AtomicBool>,
-    /// Told after every round, on the calling thread: many times a second.
+    /// Told after every round, on the calling thread. A round is about a hundred thousand successors; limits are looked at
+    /// between rounds, too.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
 }
 

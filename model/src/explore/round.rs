@@ -1,16 +1,17 @@
 //! One round: expand a run of states, enter the candidates, number the fresh ones in canonical order.
 
-use super::chunk::{Chunk, Hand, Plan};
+use super::chunk::{Chunk, Hand};
 use super::crew::all_at_once;
 use super::edges::Edges;
 use super::space::{PackedState, Space};
 use super::store::{Store, Tail};
-use super::visited::{Entered, LAST_ID, SHARDS, Shard, shard_of};
+use super::visited::{Entered, LAST_ID, Shard};
 use std::sync::{Mutex, PoisonError};
 
 /// What a round works on and leaves behind.
 pub(super) struct Tables<S> {
     pub(super) store: Store<S>,
+    /// The visited set. One thread at a time enters states into a shard, so that no slot is ever contended.
     pub(super) shards: Vec<Shard>,
     pub(super) edges: Option<Edges>,
 }
@@ -22,38 +23,51 @@ struct Offer<'a, S> {
     /// A candidate's temporary id is the number of stored states, plus its chunk shifted by this, plus its position
     /// there.
     shift: u32,
+    /// Whether every candidate is followed to its index.
+    edges: bool,
 }
 
-/// What one owner of shards has found out about its candidates. Its buffers are used again in the next round.
+/// What entering the candidates of one shard has shown. Its buffers are used again in the next round.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// Candidates that are new, with the shard (counted from the owner's first) and slot they took.
-    fresh: Vec<(u32, u32, u32)>,
-    /// Bit per candidate of the round: new, and found by this owner.
-    bits: Vec<u64>,
-    /// For each chunk, the id behind each of this owner's candidates; empty unless edges are kept.
+    /// Candidates that are new, with the slot they took.
+    fresh: Vec<(u32, u32)>,
+    /// For each chunk, the id behind each candidate of this shard; empty unless edges are kept.
     resolved: Vec<Vec<u32>>,
 }
 
 /// Which candidates of a round are new, and how many come before each.
 struct Ranks {
+    /// How many states were stored before the round: the first new candidate gets this index.
+    base: u32,
+    /// As in [`Offer`].
+    shift: u32,
     bits: Vec<u64>,
     before: Vec<u32>,
     total: u32,
 }
 
+/// A part of the work that follows once it is known which candidates are new.
+enum Task<'a, S> {
+    /// Copy new candidates to where they are stored.
+    Fill(Tail<'a, S>),
+    /// Give the slots of a shard's new candidates their final ids.
+    Rename(&'a mut Shard, &'a Findings),
+    /// Make out where the transitions of a chunk end.
+    End(usize),
+}
+
 /// Expands the sources of all chunks, sharing them out among `hands`.
 pub(super) fn expand<P: Space>(
     space: &P,
-    store: &Store<P::State>,
+    tables: &Tables<P::State>,
     hands: &mut [Hand<P>],
     chunks: &mut [Chunk<P::State>],
-    plan: &Plan,
 ) -> Result<(), String> {
     let work = Mutex::new(chunks.iter_mut());
     all_at_once(hands.iter_mut().collect(), |hand| {
         while let Some(chunk) = next(&work) {
-            hand.expand(space, store, plan, chunk);
+            hand.expand(space, &tables.store, tables.edges.is_some(), chunk);
             if chunk.panic.is_some() {
                 return;
             }
@@ -67,47 +81,55 @@ pub(super) fn ids_suffice<S: PackedState>(tables: &Tables<S>, chunks: &[Chunk<S>
     (chunks.len() as u64) << shift(chunks) <= u64::from(LAST_ID - tables.store.len())
 }
 
-/// Enters the candidates of all chunks into the tables; returns how many were new.
+/// Enters the candidates of all chunks into the tables, with so many threads.
 pub(super) fn enter<S: PackedState>(
     tables: &mut Tables<S>,
     chunks: &[Chunk<S>],
     findings: &mut [Findings],
-    plan: &Plan,
-) -> Result<u32, String> {
-    let shift = shift(chunks);
-    let offer = Offer { store: &tables.store, chunks, shift };
-    let owners = owners(&mut tables.shards, plan).into_iter().zip(findings.iter_mut()).enumerate();
-    all_at_once(owners.collect(), |(owner, (shards, findings))| findings.collect(owner, shards, &offer, plan))?;
-    let base = tables.store.len();
-    let ranks = Ranks::of(findings);
-    commit(tables, chunks, findings, &ranks, plan, (base, shift))?;
-    Ok(ranks.total)
+    threads: usize,
+) -> Result<(), String> {
+    let (base, shift) = (tables.store.len(), shift(chunks));
+    let offer = Offer { store: &tables.store, chunks, shift, edges: tables.edges.is_some() };
+    let work = Mutex::new(tables.shards.iter_mut().zip(findings.iter_mut()).enumerate());
+    all_at_once(vec![(); threads], |()| {
+        while let Some((number, (shard, findings))) = next(&work) {
+            findings.collect(number, shard, &offer);
+        }
+    })?;
+    let ranks = Ranks::of(findings, chunks.len() << shift, base, shift);
+    commit(tables, chunks, findings, &ranks, threads)
 }
 
-/// Gives the new candidates their index, their place in the store, and the edges their ends.
+/// Gives the new candidates their index, their place in the store, and the transitions their ends.
 fn commit<S: PackedState>(
     tables: &mut Tables<S>,
     chunks: &[Chunk<S>],
     findings: &[Findings],
     ranks: &Ranks,
-    plan: &Plan,
-    (base, shift): (u32, u32),
+    threads: usize,
 ) -> Result<(), String> {
-    let final_id = |id: u32| if id < base { id } else { base + ranks.rank(id - base) };
-    let tails = Mutex::new(tables.store.grow(ranks.total).into_iter());
-    let sources = Mutex::new(if plan.edges { chunks } else { &[] }.iter().enumerate());
-    let owners = owners(&mut tables.shards, plan).into_iter().zip(findings);
-    let ended = all_at_once(owners.collect(), |(shards, own)| {
-        for (candidate, shard, slot) in &own.fresh {
-            shards[*shard as usize].rename(*slot, base + ranks.rank(*candidate));
-        }
-        while let Some(tail) = next(&tails) {
-            fill(tail, chunks, ranks, shift);
-        }
+    let mut tasks: Vec<_> = tables.store.grow(ranks.total).into_iter().map(Task::Fill).collect();
+    tasks.extend(tables.shards.iter_mut().zip(findings).map(|(shard, findings)| Task::Rename(shard, findings)));
+    // Initial states come from nowhere.
+    let ends = (0..chunks.len()).filter(|place| tables.edges.is_some() && !chunks[*place].sources.is_empty());
+    tasks.extend(ends.map(Task::End));
+    let tasks = Mutex::new(tasks.into_iter());
+    let ended = all_at_once(vec![(); threads], |()| {
         let mut ended = Vec::new();
-        while let Some((number, chunk)) = next(&sources) {
-            let resolved = findings.iter().map(|owner| owner.resolved[number].as_slice());
-            ended.push((number, chunk.edges(resolved, final_id)));
+        while let Some(task) = next(&tasks) {
+            match task {
+                Task::Fill(tail) => ranks.fill(tail, chunks),
+                Task::Rename(shard, findings) => {
+                    findings
+                        .fresh
+                        .iter()
+                        .for_each(|(fresh, slot)| shard.rename(*slot, ranks.base + ranks.rank(*fresh)));
+                }
+                Task::End(number) => {
+                    let resolved = findings.iter().map(|findings| findings.resolved[number].as_slice());
+                    ended.push((number, chunks[number].edges(resolved, |id| ranks.final_id(id))));
+                }
+            }
         }
         ended
     })?;
@@ -119,88 +141,61 @@ fn commit<S: PackedState>(
     Ok(())
 }
 
-/// Copies the new candidates that belong to this tail into it.
-fn fill<S: PackedState>(tail: Tail<'_, S>, chunks: &[Chunk<S>], ranks: &Ranks, shift: u32) {
-    let skip = tail.skip as u32;
-    tail.fill(ranks.from(skip).map(|candidate| {
-        let chunk = &chunks[(candidate >> shift) as usize];
-        let position = (candidate & ((1 << shift) - 1)) as usize;
-        (chunk.states[position], chunk.parents[position])
-    }));
-}
-
 impl Findings {
-    /// Enters this owner's candidates into its shards, chunk by chunk, so that of equal candidates the first in
-    /// canonical order wins.
-    fn collect<S: PackedState>(&mut self, owner: usize, shards: &mut [Shard], offer: &Offer<'_, S>, plan: &Plan) {
-        let first_shard = first_shard(owner, plan);
-        for (number, shard) in shards.iter_mut().enumerate() {
-            shard.reserve(offer.chunks.iter().map(|chunk| chunk.by_shard[first_shard + number] as usize).sum());
-        }
+    /// Enters the candidates of a shard, chunk by chunk, so that of equal candidates the first in canonical order wins.
+    fn collect<S: PackedState>(&mut self, number: usize, shard: &mut Shard, offer: &Offer<'_, S>) {
+        shard.reserve(offer.chunks.iter().map(|chunk| chunk.by_shard[number].len()).sum());
         self.fresh.clear();
-        self.bits.clear();
-        self.bits.resize((offer.chunks.len() << offer.shift).div_ceil(64), 0);
         self.resolved.resize_with(offer.chunks.len(), Vec::new);
         self.resolved.iter_mut().for_each(Vec::clear);
-        for (number, chunk) in offer.chunks.iter().enumerate() {
-            for group in chunk.by_owner[owner].chunks(GROUP) {
-                self.collect_group(number, group, (first_shard, shards), offer, plan.edges);
+        for (place, chunk) in offer.chunks.iter().enumerate() {
+            for group in chunk.by_shard[number].chunks(GROUP) {
+                self.collect_group(place, group, shard, offer);
             }
         }
     }
 
-    /// Enters a handful of candidates. First looks at all their slots, then at all the states found there, and only
-    /// then decides: the processor waits for memory once instead of once for each.
-    fn collect_group<S: PackedState>(
-        &mut self,
-        number: usize,
-        group: &[u32],
-        (first_shard, shards): (usize, &mut [Shard]),
-        offer: &Offer<'_, S>,
-        edges: bool,
-    ) {
-        let chunk = &offer.chunks[number];
+    /// Enters a handful of candidates of one chunk. First looks at all their slots, then at all the states found there,
+    /// and only then decides: the processor waits for memory once instead of once for each.
+    fn collect_group<S: PackedState>(&mut self, place: usize, group: &[u32], shard: &mut Shard, offer: &Offer<'_, S>) {
+        let chunk = &offer.chunks[place];
         let mut there = [None; GROUP];
         for (there, position) in there.iter_mut().zip(group) {
-            let hash = chunk.hashes[*position as usize];
-            *there = shards[shard_of(hash) - first_shard].peek(hash);
+            *there = shard.peek(chunk.hashes[*position as usize]);
         }
         for (there, position) in there.iter_mut().zip(group) {
             *there = there.filter(|id| offer.state(*id).same(&chunk.states[*position as usize]));
         }
         for (there, position) in there.into_iter().zip(group) {
-            let id = there.unwrap_or_else(|| self.enter_one(number, *position, (first_shard, shards), offer));
-            if edges {
-                self.resolved[number].push(id);
+            let id = there.unwrap_or_else(|| self.enter_one(place, *position, shard, offer));
+            if offer.edges {
+                self.resolved[place].push(id);
             }
         }
     }
 
     fn enter_one<S: PackedState>(
         &mut self,
-        number: usize,
+        place: usize,
         position: u32,
-        (first_shard, shards): (usize, &mut [Shard]),
+        shard: &mut Shard,
         offer: &Offer<'_, S>,
     ) -> u32 {
-        let chunk = &offer.chunks[number];
+        let chunk = &offer.chunks[place];
         let (hash, state) = (chunk.hashes[position as usize], &chunk.states[position as usize]);
-        let shard = shard_of(hash) - first_shard;
-        let candidate = ((number as u32) << offer.shift) + position;
+        let candidate = ((place as u32) << offer.shift) + position;
         let id = offer.store.len() + candidate;
-        match shards[shard].enter(hash, id, |id| offer.state(id).same(state)) {
+        match shard.enter(hash, id, |id| offer.state(id).same(state)) {
             Entered::Known(id) => id,
             Entered::Fresh(slot) => {
-                self.fresh.push((candidate, shard as u32, slot));
-                self.bits[candidate as usize / 64] |= 1 << (candidate % 64);
+                self.fresh.push((candidate, slot));
                 id
             }
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.fresh.capacity() * size_of::<(u32, u32, u32)>()
-            + self.bits.capacity() * size_of::<u64>()
+        self.fresh.capacity() * size_of::<(u32, u32)>()
             + self.resolved.iter().map(|ids| ids.capacity() * size_of::<u32>()).sum::<usize>()
     }
 }
@@ -212,23 +207,24 @@ impl<S: PackedState> Offer<'_, S> {
         match id.checked_sub(self.store.len()) {
             None => self.store.state(id),
             Some(candidate) => {
-                &self.chunks[(candidate >> self.shift) as usize].states[(candidate & ((1 << self.shift) - 1)) as usize]
+                let (place, position) = split(candidate, self.shift);
+                &self.chunks[place].states[position]
             }
         }
     }
 }
 
 impl Ranks {
-    fn of(findings: &[Findings]) -> Self {
-        let words = findings.first().map_or(0, |first| first.bits.len());
-        let bits: Vec<u64> = (0..words).map(|word| findings.iter().fold(0, |all, own| all | own.bits[word])).collect();
-        let mut total = 0;
-        let mut before = Vec::with_capacity(words);
-        for word in &bits {
-            before.push(total);
-            total += word.count_ones();
+    /// Ranks the new ones among so many candidates.
+    fn of(findings: &[Findings], candidates: usize, base: u32, shift: u32) -> Self {
+        let mut bits = vec![0; candidates.div_ceil(64)];
+        for (candidate, _) in findings.iter().flat_map(|findings| &findings.fresh) {
+            bits[*candidate as usize / 64] |= 1 << (candidate % 64);
         }
-        Ranks { bits, before, total }
+        let counts = bits.iter().map(|word: &u64| word.count_ones());
+        let before = counts.scan(0, |total, count| Some(std::mem::replace(total, *total + count))).collect();
+        let total = findings.iter().map(|findings| findings.fresh.len() as u32).sum();
+        Ranks { base, shift, bits, before, total }
     }
 
     /// How many new candidates come before this one.
@@ -236,6 +232,21 @@ impl Ranks {
     fn rank(&self, candidate: u32) -> u32 {
         let word = candidate as usize / 64;
         self.before[word] + (self.bits[word] & ((1 << (candidate % 64)) - 1)).count_ones()
+    }
+
+    /// The index of the state with this id, temporary or not.
+    #[inline]
+    fn final_id(&self, id: u32) -> u32 {
+        id.checked_sub(self.base).map_or(id, |candidate| self.base + self.rank(candidate))
+    }
+
+    /// Copies the new candidates that belong to this tail into it.
+    fn fill<S: PackedState>(&self, tail: Tail<'_, S>, chunks: &[Chunk<S>]) {
+        let fresh = self.from(tail.skip as u32);
+        tail.fill(fresh.map(|candidate| {
+            let (place, position) = split(candidate, self.shift);
+            (chunks[place].states[position], chunks[place].parents[position])
+        }));
     }
 
     /// The new candidates in order, without the first `skip`.
@@ -251,20 +262,10 @@ impl Ranks {
     }
 }
 
-/// The shards of each owner.
-fn owners<'a>(shards: &'a mut [Shard], plan: &Plan) -> Vec<&'a mut [Shard]> {
-    let mut rest = shards;
-    let mut owners = Vec::with_capacity(plan.owners);
-    for owner in 0..plan.owners {
-        let (own, others) = rest.split_at_mut(first_shard(owner + 1, plan) - first_shard(owner, plan));
-        owners.push(own);
-        rest = others;
-    }
-    owners
-}
-
-fn first_shard(owner: usize, plan: &Plan) -> usize {
-    (owner * SHARDS).div_ceil(plan.owners)
+/// The chunk of a candidate, and its position there.
+#[inline]
+fn split(candidate: u32, shift: u32) -> (usize, usize) {
+    ((candidate >> shift) as usize, (candidate & ((1 << shift) - 1)) as usize)
 }
 
 /// The bits that a position within a chunk needs.
@@ -285,27 +286,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_count_what_any_owner_has_found() {
-        let found = |bits: Vec<u64>| Findings { bits, ..Findings::default() };
-        let ranks = Ranks::of(&[found(vec![0b0101, 0, 1]), found(vec![0b1000, 0, 1 << 63])]);
-        assert_eq!(ranks.total, 5);
+    fn ranks_count_what_any_shard_has_found() {
+        let found =
+            |fresh: &[u32]| Findings { fresh: fresh.iter().map(|fresh| (*fresh, 0)).collect(), ..Findings::default() };
+        let ranks = Ranks::of(&[found(&[2, 3, 191]), found(&[0, 128])], 192, 100, 8);
         let all = [0, 2, 3, 128, 191];
+        assert_eq!(ranks.total, 5);
         for skip in 0..=5 {
             assert_eq!(ranks.from(skip).collect::<Vec<_>>(), all[skip as usize..]);
         }
         assert_eq!(all.map(|candidate| ranks.rank(candidate)), [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn every_shard_has_one_owner_and_owners_are_adjacent() {
-        for owners in 1..=SHARDS {
-            let plan = Plan { owners, edges: false };
-            for owner in 0..owners {
-                let own = first_shard(owner, &plan)..first_shard(owner + 1, &plan);
-                assert!(!own.is_empty());
-                assert!(own.clone().all(|shard| plan.owner_of(shard) == owner));
-            }
-            assert_eq!(first_shard(owners, &plan), SHARDS);
-        }
+        assert_eq!([99, 100, 228].map(|id| ranks.final_id(id)), [99, 100, 103]);
     }
 }

@@ -1,6 +1,6 @@
 //! The search itself: round after round until nothing is left or somebody says stop.
 
-use super::chunk::{Chunk, Hand, Plan};
+use super::chunk::{Chunk, Hand};
 use super::crew::caught;
 use super::edges::{Edges, ROWS};
 use super::options::{Options, Progress};
@@ -57,7 +57,7 @@ impl<'a, P: Space> Search<'a, P> {
             options,
             hands,
             chunks: Vec::new(),
-            findings: (0..threads).map(|_| Findings::default()).collect(),
+            findings: (0..SHARDS).map(|_| Findings::default()).collect(),
             tables,
             tally: Tally::default(),
             level_starts: vec![0],
@@ -70,11 +70,9 @@ impl<'a, P: Space> Search<'a, P> {
 
     fn enter_initial(&mut self) -> Result<(), Panicked<P::State>> {
         let initial = caught(|| self.space.initial()).map_err(nowhere)?;
-        let plan = Plan { owners: 1, edges: false };
         let mut chunk = Chunk::new();
-        chunk.restart(0..0, &plan);
-        chunk.offer_initial(&initial, &plan);
-        round::enter(&mut self.tables, &[chunk], &mut self.findings[..1], &plan).map_err(nowhere)?;
+        chunk.offer_initial(&initial);
+        round::enter(&mut self.tables, &[chunk], &mut self.findings, 1).map_err(nowhere)?;
         self.tally.generated = initial.len() as u64;
         self.end_level();
         Ok(())
@@ -112,10 +110,10 @@ impl<'a, P: Space> Search<'a, P> {
 
     /// Expands the next states of the level, enters what follows, and counts.
     fn round(&mut self) -> Result<Result<(), Cut>, Panicked<P::State>> {
-        let (plan, used) = self.plan();
+        let used = self.cut_chunks();
         let chunks = &mut self.chunks[..used];
-        round::expand(self.space, &self.tables.store, &mut self.hands[..plan.owners], chunks, &plan)
-            .map_err(nowhere)?;
+        let threads = self.hands.len().min(used);
+        round::expand(self.space, &self.tables, &mut self.hands[..threads], chunks).map_err(nowhere)?;
         if let Some((state, message)) = chunks.iter_mut().find_map(|chunk| chunk.panic.take()) {
             return Err(self.panicked(state, &message));
         }
@@ -126,31 +124,30 @@ impl<'a, P: Space> Search<'a, P> {
             self.tally.add(&chunk.tally);
             self.expanded = chunk.sources.end;
         }
-        round::enter(&mut self.tables, chunks, &mut self.findings[..plan.owners], &plan).map_err(nowhere)?;
+        round::enter(&mut self.tables, chunks, &mut self.findings, threads).map_err(nowhere)?;
         if self.level_starts.last() == Some(&self.expanded) {
             self.end_level();
         }
         Ok(Ok(()))
     }
 
-    /// Cuts the next states of the level into chunks; says how many threads share them, and how many chunks there are.
+    /// Cuts the next states of the level into chunks; says how many.
     ///
     /// Which states make a round depends on counts alone, so that every run stops at the same states.
-    fn plan(&mut self) -> (Plan, usize) {
+    fn cut_chunks(&mut self) -> usize {
         let fan_out = (self.tally.generated / u64::from(self.expanded.max(1))).max(1);
         let most = (CANDIDATES / fan_out).clamp(u64::from(ROWS), CANDIDATES) as u32;
         let level_end = self.level_starts.last().copied().unwrap_or(0);
         let end = level_end.min(self.expanded.saturating_add(most));
         let starts = || std::iter::successors(Some(self.expanded), |start| Some(start / ROWS * ROWS + ROWS));
         let sources: Vec<_> = starts().zip(starts().skip(1)).take_while(|(start, _)| *start < end).collect();
-        let plan = Plan { owners: self.hands.len().min(sources.len()), edges: self.options.edges };
         if self.chunks.len() < sources.len() {
             self.chunks.resize_with(sources.len(), Chunk::new);
         }
         for (chunk, (start, next)) in self.chunks.iter_mut().zip(&sources) {
-            chunk.restart(*start..end.min(*next), &plan);
+            chunk.restart(*start..end.min(*next));
         }
-        (plan, sources.len())
+        sources.len()
     }
 
     fn end_level(&mut self) {
@@ -217,4 +214,4 @@ pub(super) fn nowhere<S>(message: String) -> Panicked<S> {
 }
 
 /// Candidates that a round aims at: enough work to make starting threads cheap, few enough to stay in the cache.
-const CANDIDATES: u64 = 1 << 16;
+const CANDIDATES: u64 = 1 << 17;

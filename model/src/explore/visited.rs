@@ -111,7 +111,7 @@ fn id(slot: u64) -> u32 {
 }
 
 /// How many shards there are: many, so that growing one at a time needs little memory on top.
-pub(super) const SHARDS: usize = 64;
+pub(super) const SHARDS: usize = 16;
 
 /// The largest id that a slot can hold.
 pub(super) const LAST_ID: u32 = u32::MAX - 1;

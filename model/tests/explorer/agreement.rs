@@ -99,6 +99,22 @@ fn a_ring_agrees_with_stateright() {
 }
 
 #[test]
+fn stateright_goes_on_when_all_properties_have_their_example() {
+    let adapter =
+        StaterightAdapter::new(Peterson { gives_way: false }, &["mutual exclusion"], &["process 0 is inside"]);
+    let checker = adapter.checker().spawn_bfs().join();
+    assert_eq!(checker.discoveries().len(), 2);
+    let found = explore(&Peterson { gives_way: false }, &Options::default()).expect("no panic");
+    assert_eq!((checker.unique_state_count(), checker.state_count() as u64), (found.unique(), found.generated()));
+}
+
+#[test]
+#[should_panic(expected = "a name is used twice")]
+fn two_properties_of_one_name_are_refused() {
+    StaterightAdapter::new(Puzzle, &["sorted"], &["sorted"]);
+}
+
+#[test]
 fn counts_of_the_toys_stay_as_they_are() {
     let puzzle = explore(&Puzzle, &Options::default()).expect("no panic");
     let mutex = explore(&Peterson { gives_way: true }, &Options::default()).expect("no panic");

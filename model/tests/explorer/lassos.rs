@@ -54,36 +54,58 @@ fn enabled<S: splitjob_model::explore::PackedState>(
     graph.steps(state).fold(0, |enabled, (label, _)| enabled | classes(label))
 }
 
-/// Whether a fair run exists that meets *from* and then never *to*: tries every set of states that the run could visit
-/// for ever.
-fn plainly_fails(graph: &Graph<'_, [u32; 1]>, from: &StateSet, to: &StateSet, classes: impl Fn(u32) -> u64) -> bool {
+/// The least number of steps before the loop of a fair run that meets *from* and then never *to*, if there is one: tries
+/// every set of states that the run could visit for ever.
+fn shortest_stem(
+    graph: &Graph<'_, [u32; 1]>,
+    from: &StateSet,
+    to: &StateSet,
+    classes: impl Fn(u32) -> u64,
+) -> Option<u32> {
     let states: Vec<u32> = (0..graph.states()).collect();
-    let open = |state: u32| !to.contains(state);
-    let reach = |starts: Vec<u32>, allowed: &dyn Fn(u32) -> bool| {
-        let mut reached: Vec<u32> = starts;
-        let mut done = 0;
-        while done < reached.len() {
-            let ends: Vec<u32> = graph.steps(reached[done]).map(|(_, end)| end).filter(|end| allowed(*end)).collect();
-            ends.into_iter().for_each(|end| {
-                if !reached.contains(&end) {
-                    reached.push(end);
-                }
-            });
-            done += 1;
-        }
-        reached
-    };
-    let pending = reach(from.iter().filter(|state| open(*state)).collect(), &open);
-    (1u32..1 << states.len()).any(|chosen| {
+    let pending = pending_after(graph, from, to);
+    let fair_sets = (1u32..1 << states.len()).filter_map(|chosen| {
         let is_in = |state: u32| chosen >> state & 1 == 1;
         let members: Vec<u32> = states.iter().copied().filter(|state| is_in(*state)).collect();
-        let possible = members.iter().all(|member| pending.contains(member));
-        let connected = || members.iter().all(|member| reach(vec![*member], &is_in).len() == members.len());
+        let possible = members.iter().all(|member| pending[*member as usize].is_some());
+        let connected = || members.iter().all(|member| reach(graph, *member, is_in).len() == members.len());
         let always = members.iter().fold(u64::MAX, |always, member| always & enabled(graph, *member, &classes));
         let inner = members.iter().flat_map(|member| graph.steps(*member)).filter(|(_, end)| is_in(*end));
         let taken = inner.fold(0, |taken, (label, _)| taken | classes(label));
-        possible && always & !taken == 0 && connected()
-    })
+        let fair = possible && always & !taken == 0 && connected();
+        members.into_iter().filter_map(|member| pending[member as usize]).min().filter(|_| fair)
+    });
+    fair_sets.min()
+}
+
+/// For each state, the least number of steps of a run to it that has met *from* and then no *to*.
+fn pending_after(graph: &Graph<'_, [u32; 1]>, from: &StateSet, to: &StateSet) -> Vec<Option<u32>> {
+    let begins = |state: u32| (from.contains(state) && !to.contains(state)).then(|| graph.depth_of(state));
+    let mut after: Vec<Option<u32>> = (0..graph.states()).map(begins).collect();
+    for _ in 0..graph.states() {
+        for state in 0..graph.states() {
+            for (_, end) in graph.steps(state).filter(|(_, end)| !to.contains(*end)) {
+                let one_more = after[state as usize].map(|steps| steps + 1);
+                after[end as usize] = after[end as usize].into_iter().chain(one_more).min();
+            }
+        }
+    }
+    after
+}
+
+/// The states that can be reached from one through allowed ones.
+fn reach(graph: &Graph<'_, [u32; 1]>, start: u32, allowed: impl Fn(u32) -> bool) -> Vec<u32> {
+    let mut reached = vec![start];
+    let mut done = 0;
+    while done < reached.len() {
+        for (_, end) in graph.steps(reached[done]) {
+            if allowed(end) && !reached.contains(&end) {
+                reached.push(end);
+            }
+        }
+        done += 1;
+    }
+    reached
 }
 
 /// Label `l` belongs to the classes of the bits of `l`, of which there are three.
@@ -116,12 +138,12 @@ proptest! {
         let graph = found.graph().expect("complete");
         let from = found.select(&space, 1, |(), state| from[state[0] as usize]).expect("no panic");
         let to = found.select(&space, 2, |(), state| to[state[0] as usize]).expect("no panic");
-        let fails = plainly_fails(&graph, &from, &to, by_bits);
+        let stem = shortest_stem(&graph, &from, &to, by_bits);
         match graph.leads_to(&from, &to, by_bits) {
-            LeadsTo::Holds => prop_assert!(!fails),
-            LeadsTo::Vacuous => prop_assert!(from.count() == 0 && !fails),
+            LeadsTo::Holds => prop_assert_eq!(stem, None),
+            LeadsTo::Vacuous => prop_assert!(from.count() == 0 && stem.is_none()),
             LeadsTo::Fails(lasso) => {
-                prop_assert!(fails);
+                prop_assert_eq!(stem, Some(lasso.stem.steps.len() as u32));
                 assert_breaks(&lasso, &space, &graph, &from, &to, by_bits);
             }
         }
@@ -134,13 +156,7 @@ proptest! {
         let goal = found.select(&space, 1, |(), state| goal[state[0] as usize]).expect("no panic");
         let traps = graph.cannot_reach(&goal);
         for state in 0..graph.states() {
-            let mut reached = vec![state];
-            let mut done = 0;
-            while done < reached.len() {
-                let ends: Vec<u32> = graph.steps(reached[done]).map(|(_, end)| end).collect();
-                ends.into_iter().for_each(|end| if !reached.contains(&end) { reached.push(end) });
-                done += 1;
-            }
+            let reached = reach(&graph, state, |_| true);
             prop_assert_eq!(traps.contains(state), !reached.iter().any(|state| goal.contains(*state)));
         }
     }
