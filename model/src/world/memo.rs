@@ -107,7 +107,11 @@ impl World {
             let mut group = (*self.tables.groups.get(state)).clone();
             match group.apply(&self.tables.commands.get(command), &context) {
                 Ok(Outcome::Unchanged) => Applied::Unchanged,
-                Ok(_) => Applied::Changed(self.tables.groups.intern(group)),
+                // What an outcome says is the core's word; whether the state is another is a fact.
+                Ok(_) => match self.tables.groups.intern(group) {
+                    same if same == state => Applied::Unchanged,
+                    next => Applied::Changed(next),
+                },
                 Err(rejection) => Applied::Refused(self.tables.rejections.intern(rejection)),
             }
         })
