@@ -228,7 +228,12 @@ fn changed_rows(from: &[Row], without: &[Row], sign: &str, space: &str, lines: &
     }
 }
 
-fn people(bounds: &Bounds, (before, seats_before): (&Scene, &[u8]), (after, seats_after): (&Scene, &[u8]), lines: &mut Vec<String>) {
+fn people(
+    bounds: &Bounds,
+    (before, seats_before): (&Scene, &[u8]),
+    (after, seats_after): (&Scene, &[u8]),
+    lines: &mut Vec<String>,
+) {
     for who in 0..seats_before.len() as u8 {
         let version = |scene: &Scene, seats: &[u8]| {
             let seat = seats.iter().position(|sitting| *sitting == who);

@@ -9,12 +9,12 @@ use super::data_group::DataGroup;
 use super::state::{Ask, State, slot};
 use rustc_hash::FxHashMap;
 use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
+use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
-    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome, ReadRequest,
-    ReadShape, VoterReport, WriteRequest, next_import,
+    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome,
+    ReadRequest, ReadShape, VoterReport, WriteRequest, next_import,
 };
-use splitjob_core::coordinator;
 use splitjob_core::id::{CatalogVersion, JobEpoch, Token, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
 use splitjob_core::key::{RawInterval, RawKey};
@@ -176,7 +176,13 @@ impl World {
     }
 
     /// What a voter in this state answers to a part of a read that was routed by this version.
-    pub(super) fn serve(&self, worker: &mut Worker, state: GroupStateId, ask: AskId, version: CatalogVersion) -> Served {
+    pub(super) fn serve(
+        &self,
+        worker: &mut Worker,
+        state: GroupStateId,
+        ask: AskId,
+        version: CatalogVersion,
+    ) -> Served {
         memo(&mut worker.serves, (state, ask, version), |_| {
             let request = self.request(self.tables.asks.at(ask), version, None);
             match self.tables.groups.at(state).read(&request, self.gates) {

@@ -21,7 +21,8 @@ pub mod view;
 
 pub use action::{Action, Delivery, KINDS};
 pub use bounds::{
-    Bounds, ClientRead, ClientWrite, Collection, Key, Look, Move, Start, deleted, deletes, put, reads, scans, ts, writes,
+    Bounds, ClientRead, ClientWrite, Collection, Key, Look, Move, Start, deleted, deletes, put, reads, scans, ts,
+    writes,
 };
 pub use data_group::{DataGroup, Journey};
 pub use memo::Worker;

@@ -192,7 +192,8 @@ impl World {
     // S9: whatever a job leaves behind, somebody whose job is live must still be about to remove it.
     fn nothing_left(&self, state: &State, catalog: &Catalog) -> bool {
         let is_settled = catalog.routes().iter().all(|route| route.staged_for.is_none_or(|job| is_live(catalog, job)));
-        is_settled && self.bounds.groups().all(|group| self.leftovers(catalog, group, self.head(state, group)).is_none())
+        is_settled
+            && self.bounds.groups().all(|group| self.leftovers(catalog, group, self.head(state, group)).is_none())
     }
 
     /// What is left on the group of a job that has ended; nothing if all is well.
