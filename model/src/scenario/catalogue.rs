@@ -1,7 +1,9 @@
 //! Every scenario.
 
 use super::{Class, Pinned, Scenario};
-use crate::world::{Bounds, ClientRead, Collection, DataGroup, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes};
+use crate::world::{
+    Bounds, ClientRead, Collection, DataGroup, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes,
+};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
 use splitjob_core::store::Direction;

@@ -176,7 +176,8 @@ fn misdeed_told(
             Some(format!("A request for {range}, which doesn't move, was refused because of the job{step}."))
         }
         (Misdeed::AdmittedBelowFence { key, commit_ts, group }, Property::TimestampsAscend) => {
-            let fenced = scene.record.fenced_through.values().max().map_or_else(String::new, |ts| format!(" up to {ts}"));
+            let fenced =
+                scene.record.fenced_through.values().max().map_or_else(String::new, |ts| format!(" up to {ts}"));
             Some(format!(
                 "{} admitted {}, although the source had fenced everything{fenced}.",
                 words::capital(&names.the(*group)),

@@ -188,13 +188,7 @@ impl Stage<'_> {
         self.request(via, self.leader(via.group), &format!("bind reads at {read_ts}"), text, false)
     }
 
-    fn read(
-        &self,
-        (read, part): (u8, &KeyRange),
-        via: Via,
-        voter: u8,
-        answer: &Result<ReadAnswer, Rejection>,
-    ) -> Told {
+    fn read(&self, (read, part): (u8, &KeyRange), via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
         let asked = words::client_part(self.bounds, read, part);
         let at = Lane::Voter(via.group, voter);
         let outcome = match answer {

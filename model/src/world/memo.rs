@@ -9,12 +9,12 @@ use super::data_group::DataGroup;
 use super::state::{Ask, State, slot};
 use rustc_hash::FxHashMap;
 use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
+use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
-    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome, ReadRequest,
-    ReadShape, VoterReport, WriteRequest, next_import,
+    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome,
+    ReadRequest, ReadShape, VoterReport, WriteRequest, next_import,
 };
-use splitjob_core::coordinator;
 use splitjob_core::id::{CatalogVersion, JobEpoch, Token, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
 use splitjob_core::key::{RawInterval, RawKey};
@@ -176,7 +176,13 @@ impl World {
     }
 
     /// What a voter in this state answers to a part of a read that was routed by this version.
-    pub(super) fn serve(&self, worker: &mut Worker, state: GroupStateId, ask: AskId, version: CatalogVersion) -> Served {
+    pub(super) fn serve(
+        &self,
+        worker: &mut Worker,
+        state: GroupStateId,
+        ask: AskId,
+        version: CatalogVersion,
+    ) -> Served {
         memo(&mut worker.serves, (state, ask, version), |_| {
             let request = self.request(self.tables.asks.at(ask), version, None);
             match self.tables.groups.at(state).read(&request, self.gates) {
@@ -205,7 +211,7 @@ impl World {
     pub(super) fn write_command(&self, write: u8) -> CommandId {
         let request = &self.bounds.writes[usize::from(write)];
         let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
-        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts };
+        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts, routed_by: None };
         self.tables.commands.intern(GroupCommand::Write(request))
     }
 
@@ -332,7 +338,9 @@ impl World {
                 let observed = Observed {
                     routes: catalog.routes(),
                     oldest_live_job: catalog.oldest_live_job(),
+                    lacking: catalog.lacking(0),
                     clock: reading,
+                    now_ms: 0,
                     source: Some(self.tables.observed.at(source).clone()),
                     target: Some(self.tables.observed.at(target).clone()),
                 };
@@ -399,6 +407,9 @@ impl World {
                     GroupCommand::Write(_)
                     | GroupCommand::BindRead(_)
                     | GroupCommand::Adopt(_)
+                    | GroupCommand::DeletePrefix(_)
+                    | GroupCommand::Txn(_)
+                    | GroupCommand::RaiseCeiling { .. }
                     | GroupCommand::Collect { .. } => None,
                 };
                 Addressed::Group(*group, self.tables.commands.intern(command.clone()), token)

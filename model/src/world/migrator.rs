@@ -87,13 +87,7 @@ impl World {
     }
 
     /// What may arrive late at a data group, or at the default group if none is named.
-    pub(super) fn arrivals(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        at: Option<DataGroup>,
-        step: &mut Steps<'_>,
-    ) {
+    pub(super) fn arrivals(&self, worker: &mut Worker, state: &State, at: Option<DataGroup>, step: &mut Steps<'_>) {
         let network = self.tables.networks.at(state[slot::NETWORK]);
         for (index, late) in network.late.iter().enumerate().filter(|(_, late)| late.message.to() == at) {
             let message = self.tables.messages.intern(late.message.clone());
