@@ -40,7 +40,11 @@ fn catalog(names: Names, before: &Scene, after: &Scene, lines: &mut Vec<String>)
     for old in before.catalog.live_jobs() {
         match after.catalog.job(old.id) {
             Some(new) => job(old, new, lines),
-            None => lines.push(format!("job {}: {} → DONE", old.id, old.phase.name())),
+            None => {
+                let ended = after.catalog.history().find(|job| job.id == old.id).map(|job| job.phase.name());
+                let ended = ended.map_or_else(|| "ended".to_owned(), |phase| phase.to_string());
+                lines.push(format!("job {}: {} → {ended}", old.id, old.phase.name()));
+            }
         }
     }
     for new in after.catalog.live_jobs().filter(|new| before.catalog.job(new.id).is_none()) {
@@ -61,9 +65,14 @@ fn job(old: &SplitJob, new: &SplitJob, lines: &mut Vec<String>) {
 
 pub(super) fn phase_fields(phase: &Phase) -> String {
     match phase {
-        Phase::Planned(_) | Phase::Done(_) => String::new(),
-        Phase::Backfill(at) => at.snapshot_ts.map_or_else(String::new, |ts| format!(", snapshot at {ts}")),
-        Phase::Fence(at) => format!(", snapshot at {}", at.snapshot_ts),
+        Phase::Planned(_) | Phase::Done(_) | Phase::Abandoning(_) | Phase::Abandoned(_) => String::new(),
+        Phase::Backfill(at) => {
+            let pass = if at.round.0 > 1 { format!(", pass {}", at.round) } else { String::new() };
+            let window = at.window.map_or_else(String::new, |window| words::window(&window));
+            format!("{pass}{window}")
+        }
+        Phase::Failed(at) => format!(", {}", words::fail_reason(&at.reason)),
+        Phase::Fence(at) => format!(", staged up to {}", at.way_back.staged_through),
         Phase::DeltaCopy(at) if at.delta_floor >= at.fence_ts => format!(", nothing above {}", at.delta_floor),
         Phase::DeltaCopy(at) => format!(", delta above {} up to {}", at.delta_floor, at.fence_ts),
         Phase::Cutover(at) => format!(", to make catalog v{}", at.expected_cutover_version),

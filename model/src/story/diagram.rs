@@ -306,6 +306,9 @@ fn phase_colour(phase: PhaseName) -> &'static str {
         PhaseName::Cutover => "#f4c9d6",
         PhaseName::Cleanup => "#d5ccf3",
         PhaseName::Done => "#c8ecd0",
+        PhaseName::Failed => "#ffc1ba",
+        PhaseName::Abandoning => "#e6dccb",
+        PhaseName::Abandoned => "#d8d0c2",
     }
 }
 

@@ -211,7 +211,7 @@ impl World {
     pub(super) fn write_command(&self, write: u8) -> CommandId {
         let request = &self.bounds.writes[usize::from(write)];
         let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
-        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts };
+        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts, routed_by: None };
         self.tables.commands.intern(GroupCommand::Write(request))
     }
 
@@ -338,7 +338,9 @@ impl World {
                 let observed = Observed {
                     routes: catalog.routes(),
                     oldest_live_job: catalog.oldest_live_job(),
+                    lacking: catalog.lacking(0),
                     clock: reading,
+                    now_ms: 0,
                     source: Some(self.tables.observed.at(source).clone()),
                     target: Some(self.tables.observed.at(target).clone()),
                 };
@@ -405,6 +407,9 @@ impl World {
                     GroupCommand::Write(_)
                     | GroupCommand::BindRead(_)
                     | GroupCommand::Adopt(_)
+                    | GroupCommand::DeletePrefix(_)
+                    | GroupCommand::Txn(_)
+                    | GroupCommand::RaiseCeiling { .. }
                     | GroupCommand::Collect { .. } => None,
                 };
                 Addressed::Group(*group, self.tables.commands.intern(command.clone()), token)

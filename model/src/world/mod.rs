@@ -132,7 +132,8 @@ impl World {
             let mut head = Group::new(group.id(), MemoryStore::default(), catalog.routes());
             for Row { key, version } in self.bounds.stored.iter().filter(|_| group == DataGroup::ONE) {
                 let mutations = vec![Mutation { key: key.clone(), content: version.content.clone() }];
-                let write = GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts });
+                let write =
+                    GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts, routed_by: None });
                 let stored = head.apply(&write, &ApplyContext::production());
                 stored.expect("a group at rest takes every write of a user key");
             }

@@ -405,14 +405,20 @@ fn is_collected<'a>(
     versions.any(|(other, newer)| other == key && *newer > commit_ts && *newer <= collected_through)
 }
 
-/// A job before FENCE whose route is gone could never go on (S8).
+/// A job whose range no route covers to its end could never go on (S8).
 fn finds_its_route(catalog: &Catalog) -> bool {
     catalog.live_jobs().all(|job| match job.phase {
-        Phase::Planned(_) | Phase::Backfill(_) => {
-            let route = catalog.routes().iter().find(|route| route.id == job.source_route);
-            route.is_some_and(|route| route.range.end() == job.range.end())
+        Phase::Planned(_) | Phase::Backfill(_) | Phase::Failed(_) => {
+            let mut routes = catalog.routes().iter();
+            routes.any(|route| route.range.contains(job.range.start()) && route.range.end() == job.range.end())
         }
-        Phase::Fence(_) | Phase::DeltaCopy(_) | Phase::Cutover(_) | Phase::Cleanup(_) | Phase::Done(_) => true,
+        Phase::Fence(_)
+        | Phase::DeltaCopy(_)
+        | Phase::Cutover(_)
+        | Phase::Cleanup(_)
+        | Phase::Done(_)
+        | Phase::Abandoning(_)
+        | Phase::Abandoned(_) => true,
     })
 }
 
