@@ -23,7 +23,7 @@ pub(super) fn of(bounds: &Bounds, steps: &[u64; KINDS.len()]) -> Vec<KindCount> 
 /// In the order of [`KINDS`].
 fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
     let has_job = bounds.start != Start::Ended;
-    let has_followers = bounds.voters.iter().any(|voters| *voters > 1);
+    let has_followers = bounds.additions > 0 || bounds.voters.iter().any(|voters| *voters > 1);
     let has_reads = !bounds.reads.is_empty();
     let splits = has_job && bounds.splits_elsewhere > 0;
     [
@@ -45,6 +45,8 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         !bounds.collections.is_empty(),
         bounds.moves.len() > 1,
         bounds.answers_get_lost,
+        bounds.additions > 0,
+        bounds.removals > 0,
     ]
 }
 

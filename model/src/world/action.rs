@@ -110,6 +110,18 @@ pub enum Action {
     },
     /// The operator starts the next of the scenario's moves.
     StartJob,
+    /// A group gets one voter more, from a snapshot of what its leader has applied (A5).
+    AddVoter {
+        /// Which group.
+        group: DataGroup,
+    },
+    /// A follower is removed from its group, and doesn't learn it (A5).
+    RemoveVoter {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
+    },
     /// A client that got no answer to its write asks for the same again.
     Retry {
         /// Which write.
@@ -134,7 +146,7 @@ pub enum Delivery {
 }
 
 /// The kinds of steps, for counting.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 19] = [
     "migrate",
     "send-ahead",
     "arrive",
@@ -152,6 +164,8 @@ pub const KINDS: [&str; 17] = [
     "collect",
     "start-job",
     "retry",
+    "add-voter",
+    "remove-voter",
 ];
 
 impl Action {
@@ -185,6 +199,8 @@ impl Action {
             14 => Action::Collect { collection: a },
             15 => Action::StartJob,
             16 => Action::Retry { write: a, coordinator: b, is_answered: c == 1 },
+            17 => Action::AddVoter { group: group(a)? },
+            18 => Action::RemoveVoter { group: group(a)?, voter: b },
             _ => return None,
         })
     }
@@ -209,6 +225,8 @@ impl Action {
             Action::SplitInside => pack(13, 0, 0, 0),
             Action::Collect { collection } => pack(14, collection, 0, 0),
             Action::StartJob => pack(15, 0, 0, 0),
+            Action::AddVoter { group } => pack(17, group.number(), 0, 0),
+            Action::RemoveVoter { group, voter } => pack(18, group.number(), voter, 0),
             Action::Retry { write, coordinator, is_answered } => pack(16, write, coordinator, u8::from(is_answered)),
         }
     }

@@ -59,6 +59,10 @@ pub struct Bounds {
     pub leader_changes: u8,
     /// How often a voter restarts, all groups together.
     pub restarts: u8,
+    /// How often a group gets a voter more, all groups together.
+    pub additions: u8,
+    /// How often a follower is removed from its group, all groups together.
+    pub removals: u8,
     /// How the jobs copy.
     pub options: JobOptions,
     /// How far the first job has come when the world starts.
@@ -185,6 +189,8 @@ impl Bounds {
             collections: Vec::new(),
             leader_changes: 0,
             restarts: 0,
+            additions: 0,
+            removals: 0,
             options: JobOptions::default(),
             start: Start::Planned,
         }

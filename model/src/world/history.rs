@@ -2,7 +2,7 @@
 
 use super::bounds::{Bounds, Look};
 use super::component::{Answered, Decided, Fenced, History, Wrong};
-use super::data_group::DataGroup;
+use super::data_group::{DataGroup, Journey};
 use splitjob_core::id::JobId;
 use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
@@ -22,10 +22,10 @@ pub(super) enum Event {
     Refused { footprint: KeyRange },
     /// A message that was late or repeated changed a group.
     LateMessageActed { group: DataGroup },
-    /// A job entered DELTA_COPY; `keys` belonged to its source.
-    Fenced { job: JobId, range: KeyRange, target: DataGroup, keys: Vec<RawKey> },
-    /// A group collected old versions.
-    Collected { through: Timestamp },
+    /// A job's write fence was applied on the source.
+    Fenced { job: JobId, journey: Journey },
+    /// A group collected old versions; these keys belonged to it.
+    Collected { through: Timestamp, keys: Vec<RawKey> },
 }
 
 impl History {
@@ -47,14 +47,17 @@ impl History {
             Event::LateMessageActed { group } => {
                 history.wrongs.insert(Wrong::LateMessageActed { group: *group });
             }
-            Event::Fenced { job, range, target, keys } => {
-                let of_source = |(key, _): &&(RawKey, Timestamp)| keys.contains(key);
-                let versions = self.versions(bounds);
-                let through = versions.keys().filter(of_source).map(|(_, commit_ts)| *commit_ts).max();
-                let through = through.unwrap_or(Timestamp::ZERO);
-                history.fenced.insert(*job, Fenced { range: range.clone(), target: *target, through });
+            Event::Fenced { job, journey } => {
+                let through = self.greatest_on_source(journey, bounds);
+                let fenced = Fenced { range: journey.range.clone(), target: journey.target, through };
+                history.fenced.insert(*job, fenced);
             }
-            Event::Collected { through } => history.collected_through = history.collected_through.max(*through),
+            Event::Collected { through, keys } => {
+                for key in keys {
+                    let horizon = history.collected.entry(key.clone()).or_default();
+                    *horizon = (*horizon).max(*through);
+                }
+            }
         }
         history
     }
@@ -73,6 +76,21 @@ impl History {
         }
         let first = Decided { content: request.content.clone(), group, is_acked: false };
         self.decided.entry((key, commit_ts)).or_insert(first).is_acked |= is_acked;
+    }
+
+    /// The greatest commit timestamp that a job's source holds: of its own writes, and of what is in the range.
+    fn greatest_on_source(&self, journey: &Journey, bounds: &Bounds) -> Timestamp {
+        let in_range = |key: &RawKey| journey.range.contains(&bounds.key(key).routes_as);
+        let stored = bounds.stored.iter().map(|row| (&row.key, row.version.commit_ts, DataGroup::ONE));
+        let decided = self.decided.iter().map(|((key, commit_ts), decided)| (key, *commit_ts, decided.group));
+        let held = stored.chain(decided).filter(|(key, _, group)| *group == journey.source || in_range(key));
+        held.map(|(_, commit_ts, _)| commit_ts).max().unwrap_or(Timestamp::ZERO)
+    }
+
+    /// Whether a collection may have removed the version: a newer one of its key was at or below its timestamp.
+    pub(super) fn is_collected(&self, key: &RawKey, commit_ts: Timestamp, bounds: &Bounds) -> bool {
+        let Some(horizon) = self.collected.get(key).filter(|horizon| **horizon > commit_ts) else { return false };
+        self.versions(bounds).keys().any(|(other, newer)| other == key && *newer > commit_ts && newer <= horizon)
     }
 
     /// Every version that was ever decided, those stored from the start included.

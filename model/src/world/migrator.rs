@@ -2,15 +2,15 @@
 
 use super::World;
 use super::action::{Action, Delivery};
-use super::component::{Control, Holder, Message};
+use super::component::{CommandId, Control, Holder, Message};
 use super::data_group::DataGroup;
 use super::history::Event;
 use super::memo::{Addressed, Appended, MessageId, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
-use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobGuards, next_import};
+use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, JobGuards, next_import};
 use splitjob_core::id::{CopyRound, JobId, Token};
-use splitjob_core::job::{Phase, SplitJob};
+use splitjob_core::job::SplitJob;
 
 /// Whether a message is the first of its kind or a straggler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +110,15 @@ impl World {
         arrival: Arrival,
     ) -> Option<(State, Option<Event>)> {
         let (mut after, event) = match self.addressed(worker, message) {
-            Addressed::Catalog => self.arrive_at_catalog(worker, state, message)?,
+            Addressed::Catalog => {
+                let mut after = *state;
+                after[slot::CATALOG] = self.apply_to_catalog(worker, state[slot::CATALOG], message)?;
+                (after, None)
+            }
             Addressed::Group(group, command, token) => {
                 let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
-                self.note_attempt(after, group, token, arrival)
+                let (after, event) = self.note_attempt(after, group, token, arrival);
+                (after, event.or_else(|| self.fenced(command)))
             }
         };
         let network = self.tables.networks.at(after[slot::NETWORK]);
@@ -124,29 +129,15 @@ impl World {
         Some((after, event))
     }
 
-    fn arrive_at_catalog(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        message: MessageId,
-    ) -> Option<(State, Option<Event>)> {
-        let before = state[slot::CATALOG];
-        let mut after = *state;
-        after[slot::CATALOG] = self.apply_to_catalog(worker, before, message)?;
-        let [catalog, next] = [before, after[slot::CATALOG]].map(|catalog| self.tables.catalogs.at(catalog));
-        let is_delta_copy = |job: &SplitJob| matches!(job.phase, Phase::DeltaCopy(_));
-        let was = |job: &SplitJob| catalog.job(job.id).is_some_and(is_delta_copy);
-        let fenced = next.live_jobs().find(|job| is_delta_copy(job) && !was(job)).map(|job| {
-            let source = DataGroup::of(job.source);
-            let keys = self.bounds.keys.iter().map(|key| &key.raw).filter(|key| self.owner(before, key) == source);
-            Event::Fenced {
-                job: job.id,
-                range: job.range.clone(),
-                target: DataGroup::of(job.target),
-                keys: keys.cloned().collect(),
-            }
-        });
-        Some((after, fenced))
+    /// What the history remembers of a write fence.
+    fn fenced(&self, command: CommandId) -> Option<Event> {
+        let GroupCommand::Job(JobCommand { token, action: JobAction::ArmWriteFence, .. }) =
+            self.tables.commands.at(command)
+        else {
+            return None;
+        };
+        let journey = self.journeys[token.job.0 as usize - 1].clone();
+        Some(Event::Fenced { job: token.job, journey })
     }
 
     // S10: a repetition, or a command of an attempt older than one that the group has seen, must change nothing.

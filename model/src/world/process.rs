@@ -92,7 +92,7 @@ impl Processes {
                 add(Process::LateTo(group), if nodes_routes_matter { &seen } else { &seen[..3] });
             }
         }
-        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+        for group in groups().filter(|group| bounds.has_followers(*group)) {
             add(Process::Voters(group), &[site(group), CONTROL]);
         }
         if bounds.coordinators_watch {
