@@ -3,9 +3,9 @@
 use super::World;
 use super::action::{Action, Delivery};
 use super::component::{CommandId, Control, Holder, Message};
-use super::data_group::DataGroup;
+use super::data_group::{DataGroup, Journey};
 use super::history::Event;
-use super::memo::{Addressed, Appended, MessageId, Worker, job_message};
+use super::memo::{Addressed, Appended, MessageId, OVERDUE, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
 use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, JobGuards, next_import};
@@ -24,7 +24,8 @@ impl World {
     pub(super) fn migrator_steps(&self, worker: &mut Worker, state: &State, index: u8, step: &mut Steps<'_>) {
         let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
         let Some(job) = catalog.job(job_of_move(index)) else { return };
-        debug_assert!(self.journeys[usize::from(index)].is_of(job), "{job:?} isn't what move {index} was to do");
+        let is_expected = self.bounds.abandons > 0 || self.journeys[usize::from(index)].is_of(job);
+        debug_assert!(is_expected, "{job:?} isn't what move {index} was to do");
         for migrator in 0..self.bounds.migrators {
             self.migrate(worker, state, job, migrator, step);
         }
@@ -38,7 +39,11 @@ impl World {
         let number = number_of(job.id);
         for (clock, message) in self.decisions(worker, state, job, holder).iter().copied() {
             let action = |delivery| Action::Migrate { job: number, migrator, clock, delivery };
-            let sent = self.sent(state, control, turn);
+            let is_overdue = clock & OVERDUE != 0;
+            if is_overdue && control.overdue_left == 0 {
+                continue;
+            }
+            let sent = self.sent(state, control, turn, is_overdue);
             if let Some((arrived, event)) = self.arrive(worker, &sent, message, Arrival::AsSent) {
                 let arrived = self.holding(arrived, job.id, migrator);
                 step(action(Delivery::AtOnce), arrived, event.clone());
@@ -56,10 +61,12 @@ impl World {
     }
 
     /// Taking over from another uses up the budget; taking up what nobody holds doesn't.
-    fn sent(&self, state: &State, control: &Control, turn: Turn) -> State {
+    fn sent(&self, state: &State, control: &Control, turn: Turn, is_overdue: bool) -> State {
         let mut sent = *state;
-        if turn == Turn::TakeOver {
-            let control = Control { takeovers_left: control.takeovers_left - 1, ..control.clone() };
+        if turn == Turn::TakeOver || is_overdue {
+            let mut control = control.clone();
+            control.takeovers_left -= u8::from(turn == Turn::TakeOver);
+            control.overdue_left -= u8::from(is_overdue);
             sent[slot::CONTROL] = self.tables.controls.intern(control);
         }
         sent
@@ -117,8 +124,13 @@ impl World {
             }
             Addressed::Group(group, command, token) => {
                 let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
-                let (after, event) = self.note_attempt(after, group, token, arrival);
-                (after, event.or_else(|| self.fenced(command)))
+                match self.tables.commands.at(command) {
+                    GroupCommand::Txn(command) => (after, self.txn_event(state, group, command, true, None)),
+                    _ => {
+                        let (after, event) = self.note_attempt(after, group, token, arrival);
+                        (after, event.or_else(|| self.fenced(group, command)))
+                    }
+                }
             }
         };
         let network = self.tables.networks.at(after[slot::NETWORK]);
@@ -130,13 +142,14 @@ impl World {
     }
 
     /// What the history remembers of a write fence.
-    fn fenced(&self, command: CommandId) -> Option<Event> {
-        let GroupCommand::Job(JobCommand { token, action: JobAction::ArmWriteFence, .. }) =
+    fn fenced(&self, source: DataGroup, command: CommandId) -> Option<Event> {
+        let GroupCommand::Job(JobCommand { token, range, action: JobAction::ArmWriteFence }) =
             self.tables.commands.at(command)
         else {
             return None;
         };
-        let journey = self.journeys[token.job.0 as usize - 1].clone();
+        let target = self.bounds.moves[token.job.0 as usize - 1].target;
+        let journey = Journey { range: range.clone(), source, target };
         Some(Event::Fenced { job: token.job, journey })
     }
 
@@ -213,7 +226,7 @@ pub(super) fn job_of_move(index: u8) -> JobId {
 }
 
 /// The job's identifier, as actions have it.
-fn number_of(job: JobId) -> u8 {
+pub(super) fn number_of(job: JobId) -> u8 {
     u8::try_from(job.0).expect("a scenario has few jobs")
 }
 
