@@ -23,7 +23,7 @@ pub const ALL: &[Scenario] = &[
             Goal::TargetWrote,
             Goal::ReadServed,
         ],
-        pinned: Pinned { states: 175_226, steps: 862_627, depth: 36 },
+        pinned: Pinned { states: 190_898, steps: 926_214, depth: 36 },
     },
     Scenario {
         name: "write-fence",
@@ -32,7 +32,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: write_fence,
         goals: &[Goal::Fenced, Goal::HandingOver, Goal::TrackedBelowSnapshot],
-        pinned: Pinned { states: 4_210_985, steps: 28_207_212, depth: 38 },
+        pinned: Pinned { states: 4_826_233, steps: 31_155_777, depth: 38 },
     },
     Scenario {
         name: "read-fence",
@@ -86,7 +86,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: two_migrators,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
-        pinned: Pinned { states: 2_483_299, steps: 7_655_746, depth: 34 },
+        pinned: Pinned { states: 2_774_911, steps: 8_556_051, depth: 34 },
     },
     Scenario {
         name: "happy-path-wide",

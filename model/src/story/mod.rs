@@ -97,7 +97,7 @@ impl Lane {
             Lane::Migrator(index) => numbered("migrator", index, bounds.migrators),
             Lane::Network => "network".to_owned(),
             Lane::Catalog => "catalog".to_owned(),
-            Lane::Voter(group, _) if bounds.voters_of(group) == 1 => name(group).to_owned(),
+            Lane::Voter(group, _) if bounds.voters_of(group) == 1 && bounds.additions == 0 => name(group).to_owned(),
             Lane::Voter(group, index) => format!("{} voter {}", name(group), index + 1),
         }
     }
@@ -146,7 +146,8 @@ impl<'w> Teller<'w> {
         let mut changes = changes::between(self.world.bounds(), (&self.scene, &self.seats), (&after, &seats));
         if let Happening::Applied { group, voter, after: applied, .. } = &happening {
             let head = &after.group(*group).head;
-            if after.group(*group).voters[usize::from(*voter)].ahead.is_empty() && applied != head {
+            let is_current = after.group(*group).voters[usize::from(*voter)].ahead.is_empty();
+            if is_current && applied != head {
                 let differs = changes::of_group(Names::of(self.world.bounds()), head, applied).join("; ");
                 changes.push(format!(
                     "{} voter {} differs from its leader, who has applied the same: {differs}",

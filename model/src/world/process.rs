@@ -87,7 +87,11 @@ impl Processes {
         let mut list = Vec::new();
         let mut add = |process, seen: &[usize]| list.push(Watching::new(process, seen));
         for (index, journey) in journeys.iter().enumerate() {
-            let seen = [CATALOG, site(journey.source), site(journey.target), CONTROL, NETWORK];
+            let mut seen = vec![CATALOG, CONTROL, NETWORK];
+            // A job that is given up leaves its range where it was: then a later one may have another source.
+            let is_certain = bounds.abandons == 0 || index == 0;
+            let takes_part = |group: &DataGroup| [journey.source, journey.target].contains(group) || !is_certain;
+            seen.extend(groups().filter(takes_part).map(site));
             add(Process::Job(index as u8), &seen);
         }
         if bounds.holds > 0 {
@@ -100,7 +104,7 @@ impl Processes {
             let needs_catalog = nodes_routes_matter || bounds.txn_holds > 0;
             add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
         }
-        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+        for group in groups().filter(|group| bounds.has_followers(*group)) {
             add(Process::Voters(group), &[site(group), CONTROL]);
         }
         if bounds.coordinators_watch {
