@@ -5,11 +5,13 @@
 
 mod action;
 mod bounds;
+mod claim;
 mod client;
 mod component;
 mod environment;
 pub mod happening;
 mod history;
+mod liveness;
 mod memo;
 mod migrator;
 mod process;
@@ -22,6 +24,8 @@ pub use action::{Action, Delivery, KINDS};
 pub use bounds::{
     Bounds, ClientRead, ClientWrite, Key, Look, Side, Start, deleted, deletes, put, reads, scans, ts, writes,
 };
+pub use claim::Claim;
+pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
 pub use property::{Goal, Property};
 pub use state::State;
