@@ -1,7 +1,7 @@
 //! Every scenario.
 
 use super::{Class, Pinned, Scenario};
-use crate::world::{Bounds, ClientRead, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes};
+use crate::world::{Bounds, ClientRead, Goal, Key, Liveness, Start, deleted, deletes, put, reads, scans, ts, writes};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
 use splitjob_core::store::Direction;
@@ -21,6 +21,7 @@ pub const ALL: &[Scenario] = &[
             Goal::TargetWrote,
             Goal::ReadServed,
         ],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 175_226, steps: 862_627, depth: 36 },
     },
     Scenario {
@@ -30,6 +31,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: write_fence,
         goals: &[Goal::Fenced, Goal::HandingOver, Goal::TrackedBelowSnapshot],
+        liveness: &[],
         pinned: Pinned { states: 4_210_985, steps: 28_207_212, depth: 38 },
     },
     Scenario {
@@ -39,6 +41,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: read_fence,
         goals: &[Goal::HandingOver, Goal::ReadServed, Goal::TargetWrote, Goal::StaleVoter],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 54_426, steps: 310_804, depth: 26 },
     },
     Scenario {
@@ -48,6 +51,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: import_disorder,
         goals: &[Goal::Ended, Goal::LateAfterEnd],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 102_714, steps: 253_739, depth: 31 },
     },
     Scenario {
@@ -57,6 +61,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: staged_merge,
         goals: &[Goal::ServedWhileStaged, Goal::HalfPromoted, Goal::TargetWrote, Goal::Ended],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 28_805, steps: 124_457, depth: 29 },
     },
     Scenario {
@@ -66,6 +71,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: cleanup,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 679_229, steps: 3_868_925, depth: 27 },
     },
     Scenario {
@@ -75,6 +81,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: lagging_voter,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 14_238, steps: 70_414, depth: 25 },
     },
     Scenario {
@@ -84,6 +91,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: two_migrators,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
+        liveness: JOB_ENDS,
         pinned: Pinned { states: 2_483_299, steps: 7_655_746, depth: 34 },
     },
     Scenario {
@@ -93,6 +101,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: happy_path_wide,
         goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
+        liveness: &[],
         pinned: Pinned { states: 10_080_780, steps: 70_593_038, depth: 41 },
     },
     Scenario {
@@ -101,6 +110,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: cleanup_wide,
         goals: &[Goal::Ended, Goal::ReadAcrossCutover, Goal::StaleVoter, Goal::LateAfterEnd],
+        liveness: &[],
         pinned: Pinned { states: 5_220_965, steps: 30_335_173, depth: 28 },
     },
     Scenario {
@@ -109,9 +119,13 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: two_migrators_wide,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
+        liveness: &[],
         pinned: Pinned { states: 45_141_188, steps: 140_504_589, depth: 36 },
     },
 ];
+
+/// What is asked of every job, wherever all edges of the graph can be kept: fewer than ten million.
+const JOB_ENDS: &[Liveness] = &[Liveness::JobEnds, Liveness::JobCanEnd];
 
 fn happy_path_wide() -> Bounds {
     Bounds {
