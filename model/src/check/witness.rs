@@ -5,10 +5,10 @@ use super::{CheckError, Options, Search, explored};
 use crate::scenario::Scenario;
 use crate::story::{End, Story};
 use crate::world::view::{GroupScene, Scene};
-use crate::world::{Action, Goal, Look, Property, Situation, State, Worker, World};
+use crate::world::{Action, Goal, Journey, Look, Property, Situation, State, Worker, World};
 use splitjob_core::job::PhaseName;
 use splitjob_core::key::{RawInterval, RawKey};
-use splitjob_core::store::{Direction, Keyspace, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, Row, VersionStore};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
 
@@ -60,7 +60,7 @@ impl Antecedent {
             Property::RoutesPartition => Antecedent {
                 says: "Another route was split while the job handed its range over.",
                 scenario: "two-migrators",
-                situation: Situation::Where(|world, _, state| has_split_under_cutover(&world.scene(state))),
+                situation: Situation::Where(|world, _, state| has_split_under_cutover(world, &world.scene(state))),
             },
             Property::NothingLeft => {
                 Antecedent { says: Goal::Ended.says(), scenario: "cleanup", situation: Situation::Goal(Goal::Ended) }
@@ -124,18 +124,16 @@ pub fn witness(property: Property, options: &Options<'_>) -> Result<Option<Witne
 
 fn has_moved_write(world: &World, scene: &Scene) -> bool {
     let acked = scene.record.written.iter().filter(|(_, is_acked)| **is_acked);
-    acked.into_iter().any(|((key, commit_ts), _)| {
-        moves(world, key) && stores(&scene.target, key, *commit_ts) && !stores(&scene.source, key, *commit_ts)
-    })
+    acked.into_iter().any(|((key, commit_ts), _)| is_only_on_target(world, scene, key, *commit_ts))
 }
 
 fn has_merged_read(scene: &Scene) -> bool {
-    let staged = rows(&scene.target, Keyspace::Staged);
-    let live = rows(&scene.target, Keyspace::Live);
     let mut returned = scene.record.reads.iter().flat_map(|read| &read.returned);
     returned.any(|(key, ts)| {
-        let is_live = live.iter().any(|(other, at, _)| other == key && at == ts);
-        is_live && staged.iter().any(|(other, at, _)| other == key && at < ts)
+        scene.groups.values().any(|group| {
+            let is_live = group.head.store().version_at(Keyspace::Live, key, *ts).is_some();
+            is_live && rows(group, Keyspace::Staged).any(|row| row.key == *key && row.version.commit_ts < *ts)
+        })
     })
 }
 
@@ -144,39 +142,56 @@ fn has_read_below_write(world: &World, scene: &Scene) -> bool {
         let read = &world.bounds().reads[usize::from(answered.read)];
         let Look::Point(key) = &read.look else { return false };
         let mut written = scene.record.written.keys().filter(|(other, ts)| other == key && *ts > read.read_ts);
-        written.any(|(key, ts)| stores(&scene.target, key, *ts) && !stores(&scene.source, key, *ts))
+        written.any(|(key, ts)| is_only_on_target(world, scene, key, *ts))
     })
 }
 
 fn has_replicated_guards(scene: &Scene) -> bool {
-    let source = &scene.source;
-    let has_write = scene.record.written.keys().any(|(key, ts)| stores(source, key, *ts));
-    source.voters.len() > 1
-        && source.voters.iter().all(|voter| voter.ahead.is_empty())
-        && !source.head.jobs().is_empty()
-        && has_write
-}
-
-fn has_hidden_staged_row(scene: &Scene) -> bool {
-    let staged = rows(&scene.target, Keyspace::Staged);
-    rows(&scene.target, Keyspace::Live).iter().any(|(key, at, is_deletion)| {
-        *is_deletion && staged.iter().any(|(other, older, hidden)| other == key && older < at && !hidden)
+    scene.groups.values().any(|group| {
+        let has_write = scene.record.written.keys().any(|(key, ts)| stores(group, key, *ts));
+        let is_even = group.voters.len() > 1 && group.voters.iter().all(|voter| voter.ahead.is_empty());
+        has_write && is_even && !group.head.jobs().is_empty()
     })
 }
 
-fn has_split_under_cutover(scene: &Scene) -> bool {
+fn has_hidden_staged_row(scene: &Scene) -> bool {
+    scene.groups.values().any(|group| {
+        let mut deletions = rows(group, Keyspace::Live).filter(|row| row.version.content == Content::Tombstone);
+        deletions.any(|deletion| {
+            rows(group, Keyspace::Staged).any(|row| {
+                row.key == deletion.key
+                    && row.version.commit_ts < deletion.version.commit_ts
+                    && row.version.content != Content::Tombstone
+            })
+        })
+    })
+}
+
+fn has_split_under_cutover(world: &World, scene: &Scene) -> bool {
     let is_handing_over = scene.catalog.live_jobs().any(|job| job.phase.name() == PhaseName::Cutover);
-    is_handing_over && scene.catalog.routes().iter().count() > ROUTES_OF_A_JOB
+    let planned = 1 + world.bounds().splits.len() + world.bounds().moves.len();
+    is_handing_over && scene.catalog.routes().iter().count() > planned
 }
 
 fn has_outside_write(world: &World, scene: &Scene) -> bool {
     let fenced = [PhaseName::Fence, PhaseName::DeltaCopy, PhaseName::Cutover];
     let is_fenced = scene.catalog.live_jobs().any(|job| fenced.contains(&job.phase.name()));
-    is_fenced && scene.record.written.keys().any(|(key, _)| !moves(world, key))
+    is_fenced && scene.record.written.keys().any(|(key, _)| journey(world, key).is_none())
 }
 
-fn moves(world: &World, key: &RawKey) -> bool {
-    world.bounds().moving().contains(&world.bounds().key(key).routes_as)
+/// Whether the version has moved: the target of its key's move stores it, and the source doesn't.
+fn is_only_on_target(world: &World, scene: &Scene, key: &RawKey, commit_ts: Timestamp) -> bool {
+    let journey = journey(world, key);
+    journey.is_some_and(|journey| {
+        let stores = |group| stores(scene.group(group), key, commit_ts);
+        stores(journey.target) && !stores(journey.source)
+    })
+}
+
+/// The first move of a range that the key is in.
+fn journey(world: &World, key: &RawKey) -> Option<Journey> {
+    let routes_as = &world.bounds().key(key).routes_as;
+    world.bounds().journeys().into_iter().find(|journey| journey.range.contains(routes_as))
 }
 
 fn stores(group: &GroupScene, key: &RawKey, commit_ts: Timestamp) -> bool {
@@ -185,11 +200,7 @@ fn stores(group: &GroupScene, key: &RawKey, commit_ts: Timestamp) -> bool {
         .any(|space| group.head.store().version_at(space, key, commit_ts).is_some())
 }
 
-/// Every version of a keyspace: its key, its timestamp, and whether it is a deletion.
-fn rows(group: &GroupScene, space: Keyspace) -> Vec<(RawKey, Timestamp, bool)> {
-    let rows = group.head.store().walk(space, &RawInterval::all(), Direction::Forward);
-    rows.map(|row| (row.key, row.version.commit_ts, row.version.content == Content::Tombstone)).collect()
+/// Every version of a keyspace.
+fn rows(group: &GroupScene, space: Keyspace) -> impl Iterator<Item = Row> {
+    group.head.store().walk(space, &RawInterval::all(), Direction::Forward)
 }
-
-/// A route that a job has split is two routes.
-const ROUTES_OF_A_JOB: usize = 2;

@@ -1,7 +1,10 @@
 //! Every scenario.
 
 use super::{Class, Pinned, Scenario};
-use crate::world::{Bounds, ClientRead, Goal, Key, Liveness, Start, deleted, deletes, put, reads, scans, ts, writes};
+use crate::world::{
+    Bounds, ClientRead, Collection, DataGroup, Goal, Key, Liveness, Start, deleted, deletes, put, reads, scans, ts,
+    writes,
+};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
 use splitjob_core::store::Direction;
@@ -129,7 +132,7 @@ const JOB_ENDS: &[Liveness] = &[Liveness::JobEnds, Liveness::JobCanEnd];
 
 fn happy_path_wide() -> Bounds {
     Bounds {
-        target_voters: 2,
+        voters: vec![2, 2],
         writes: vec![writes("m", 4, "m4"), deletes("m", 2), writes("a", 3, "a3")],
         answers_get_lost: true,
         ..happy_path()
@@ -146,7 +149,7 @@ fn two_migrators_wide() -> Bounds {
 
 fn happy_path() -> Bounds {
     Bounds {
-        source_voters: 2,
+        voters: vec![2, 1],
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("m", 2, "m2"), writes("a", 3, "a3")],
         reads: vec![reads("m", 3), reads("m", 5)],
@@ -158,12 +161,12 @@ fn write_fence() -> Bounds {
     Bounds {
         keys: vec![Key::plain("m"), Key::internal("!redis|str|n", "n")],
         stored: vec![put("m", 1, "m1"), put("m", 2, "m2"), put("!redis|str|n", 2, "n2")],
-        source_voters: 2,
+        voters: vec![2, 1],
         groups_watch: true,
         clocks: vec![ts(3), ts(6)],
         writes: vec![writes("m", 4, "m4"), deletes("m", 5), writes("!redis|str|n", 4, "n4")],
         reads: vec![reads("m", 1), reads("m", 7)],
-        collections: vec![ts(2)],
+        collections: vec![Collection { group: DataGroup::ONE, through: ts(2) }],
         ..Bounds::calm()
     }
 }
@@ -172,8 +175,7 @@ fn read_fence() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::plain("m")],
         stored: vec![put("a", 1, "a1"), put("m", 1, "m1")],
-        source_voters: 2,
-        target_voters: 2,
+        voters: vec![2, 2],
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("a", 3, "a3")],
         reads: vec![
@@ -222,7 +224,7 @@ fn cleanup() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::plain("m"), Key::plain("n"), Key::internal("!redis|str|p", "p")],
         stored: vec![put("a", 1, "a1"), put("m", 1, "m1"), put("n", 1, "n1"), put("!redis|str|p", 1, "p1")],
-        source_voters: 2,
+        voters: vec![2, 1],
         coordinators: 2,
         groups_watch: true,
         writes: vec![writes("m", 3, "m3")],
@@ -239,7 +241,7 @@ fn lagging_voter() -> Bounds {
     Bounds {
         keys: vec![Key::plain("m"), Key::plain("n")],
         stored: vec![put("m", 1, "m1"), put("n", 1, "n1")],
-        source_voters: 3,
+        voters: vec![3, 1],
         coordinators: 2,
         writes: vec![writes("m", 3, "m3")],
         reads: vec![scans("m", Direction::Forward, 1, 2)],

@@ -1,9 +1,10 @@
 //! How traces end, and what to say of it.
 
-use super::{StepView, ending, words};
+use super::names::Names;
+use super::{StepView, ending};
 use crate::check::Antecedent;
 use crate::world::view::Scene;
-use crate::world::{Claim, Fairness, Liveness, Property, Side, World};
+use crate::world::{Claim, Fairness, Liveness, Property, World};
 use splitjob_core::job::PhaseName;
 
 /// How a trace ends.
@@ -72,12 +73,12 @@ pub(super) fn told(world: &World, scene: &Scene, steps: &[StepView], end: &End) 
         },
         End::Trap(unmet) => Ending {
             head: is_broken(Claim::Liveness(*unmet)),
-            told: format!("From here on it is impossible, whatever happens. {}", waiting(scene)),
+            told: format!("From here on it is impossible, whatever happens. {}", waiting(world, scene)),
             is_bad: true,
         },
         End::Lasso { unmet, open_since, stem, assuming } => Ending {
             head: is_broken(Claim::Liveness(*unmet)),
-            told: format!("{} {}", for_ever(*open_since, *stem, steps.len(), assuming), waiting(scene)),
+            told: format!("{} {}", for_ever(*open_since, *stem, steps.len(), assuming), waiting(world, scene)),
             is_bad: true,
         },
         End::Witness(property) => Ending {
@@ -106,21 +107,22 @@ fn for_ever(open_since: usize, stem: usize, steps: usize, assuming: &[Fairness])
 }
 
 /// Where the job stands, and what is still to be done there.
-fn waiting(scene: &Scene) -> String {
+fn waiting(world: &World, scene: &Scene) -> String {
+    let names = Names::of(world.bounds());
     let phase = super::phase_of(scene);
     let mut left = Vec::new();
-    for side in [Side::Source, Side::Target] {
-        let voters = scene.group(side).voters.iter().enumerate();
+    for (group, at) in &scene.groups {
+        let voters = at.voters.iter().enumerate();
         for (voter, at) in voters.filter(|(_, at)| !at.ahead.is_empty()) {
             let entries =
                 if at.ahead.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", at.ahead.len()) };
-            left.push(format!("{} voter {} has {entries} to apply", words::side(side), voter + 1));
+            left.push(format!("{} voter {} has {entries} to apply", names.group(*group), voter + 1));
         }
     }
     left.extend(scene.open_reads.iter().map(|page| format!("a read has its page from {} to come", page.next)));
     let left = if left.is_empty() { String::new() } else { format!("; {}", left.join("; ")) };
-    match phase {
-        PhaseName::Done => format!("The job is DONE{left}."),
-        phase => format!("The job is in {phase}{left}."),
+    if phase == PhaseName::Done {
+        return format!("No job is live{left}.");
     }
+    format!("The job is in {phase}{left}.")
 }

@@ -1,6 +1,6 @@
 //! What one scenario lets happen, and how often: budgets inside the state, never cut-offs.
 
-use serde::{Deserialize, Serialize};
+use super::data_group::DataGroup;
 use splitjob_core::id::CatalogVersion;
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
@@ -14,23 +14,26 @@ use splitjob_core::version::{Content, Version};
 pub struct Bounds {
     /// The keys that exist, each with the routing key that it has by hand, not by the core's word.
     pub keys: Vec<Key>,
-    /// The first key of the range that moves.
-    pub split_key: RoutingKey,
-    /// Versions that the source holds from the start, acknowledged long ago.
+    /// Where routes are split before anything else happens.
+    pub splits: Vec<RoutingKey>,
+    /// What is moved: the first job has been started when the world starts, each further one whenever the catalog takes
+    /// it, in this order.
+    pub moves: Vec<Move>,
+    /// Jobs that may be live at once (J5).
+    pub live_jobs: u64,
+    /// Versions that group 1 holds from the start, acknowledged long ago.
     pub stored: Vec<Row>,
-    /// Voters of the source; voter 0 leads.
-    pub source_voters: u8,
-    /// Voters of the target; voter 0 leads.
-    pub target_voters: u8,
+    /// Voters of each data group, from group 1 on; voter 0 leads.
+    pub voters: Vec<u8>,
     /// Coordinators, each with its own copy of the routes.
     pub coordinators: u8,
     /// Whether coordinators learn newer routes.
     pub coordinators_watch: bool,
     /// Whether group leaders adopt newer routes by themselves.
     pub groups_watch: bool,
-    /// Migrators that may take the job up, one after the other.
+    /// Migrators that may take a job up, one after the other; each serves every live job.
     pub migrators: u8,
-    /// How often one may take the job over from another.
+    /// How often one may take a job over from another, all jobs together.
     pub takeovers: u8,
     /// How many messages of migrators are held back or doubled, to arrive at any later moment.
     pub holds: u8,
@@ -38,9 +41,9 @@ pub struct Bounds {
     pub pipelined_imports: bool,
     /// What migrators' clocks may show when the snapshot is chosen; empty: just above the source's last commit.
     pub clocks: Vec<Timestamp>,
-    /// Writes that clients make, each once, in any order.
+    /// Writes that clients make, in any order, each once unless its answer gets lost.
     pub writes: Vec<ClientWrite>,
-    /// Reads that clients make, each once, in any order.
+    /// Reads that clients make, each once, in any order; in parts where the routes say so.
     pub reads: Vec<ClientRead>,
     /// How often a route is split on its own group while the job runs.
     pub splits_elsewhere: u8,
@@ -48,18 +51,36 @@ pub struct Bounds {
     pub elsewhere: Option<RoutingKey>,
     /// Where the moving range's route is split, if the catalog lets it be.
     pub inside: Option<RoutingKey>,
-    /// Whether the answer to a write may get lost.
+    /// Whether the answer to a write may get lost; the client may then ask for the same again.
     pub answers_get_lost: bool,
-    /// Up to where the source may collect old versions; each once.
-    pub collections: Vec<Timestamp>,
-    /// How often another voter of the source becomes its leader.
+    /// Which groups may collect old versions, and up to where; each once.
+    pub collections: Vec<Collection>,
+    /// How often another voter of a group becomes its leader, all groups together.
     pub leader_changes: u8,
-    /// How often a voter of the source restarts.
+    /// How often a voter restarts, all groups together.
     pub restarts: u8,
-    /// How the job copies.
+    /// How the jobs copy.
     pub options: JobOptions,
-    /// How far the job has come when the world starts.
+    /// How far the first job has come when the world starts.
     pub start: Start,
+}
+
+/// A range to be moved: the right part of the route that the key is inside of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The first key of the range.
+    pub split_key: RoutingKey,
+    /// The group that it moves to.
+    pub target: DataGroup,
+}
+
+/// A collection of old versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Whose.
+    pub group: DataGroup,
+    /// Reads below it are refused afterwards.
+    pub through: Timestamp,
 }
 
 /// How far a job has come, undisturbed, before the environment is let loose.
@@ -108,6 +129,16 @@ pub struct ClientRead {
     pub is_stamped: bool,
 }
 
+impl ClientRead {
+    /// The routing keys that it covers.
+    pub fn footprint(&self, bounds: &Bounds) -> KeyRange {
+        match &self.look {
+            Look::Point(key) => KeyRange::point(&bounds.key(key).routes_as),
+            Look::Scan { range, .. } => range.clone(),
+        }
+    }
+}
+
 /// What a client's read looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -132,10 +163,11 @@ impl Bounds {
     pub fn calm() -> Bounds {
         Bounds {
             keys: vec![Key::plain("a"), Key::plain("m")],
-            split_key: RoutingKey::from("m"),
+            splits: Vec::new(),
+            moves: vec![Move::of("m", DataGroup::TWO)],
+            live_jobs: 1,
             stored: vec![put("m", 1, "m1")],
-            source_voters: 1,
-            target_voters: 1,
+            voters: vec![1, 1],
             coordinators: 1,
             coordinators_watch: true,
             groups_watch: false,
@@ -158,14 +190,16 @@ impl Bounds {
         }
     }
 
-    /// The range that the job moves.
-    pub fn moving(&self) -> KeyRange {
-        KeyRange::new(self.split_key.clone(), None).expect("a range without an end is not empty")
-    }
-
     /// The key's entry.
     pub fn key(&self, raw: &RawKey) -> &Key {
         self.keys.iter().find(|key| key.raw == *raw).expect("every key that a scenario uses is in its list")
+    }
+}
+
+impl Move {
+    /// A move of everything from a key to the end of its route.
+    pub fn of(split_key: &str, target: DataGroup) -> Move {
+        Move { split_key: RoutingKey::from(split_key), target }
     }
 }
 
@@ -222,13 +256,3 @@ pub fn ts(raw: u64) -> Timestamp {
 
 /// A catalog version, for the routes that a coordinator starts with.
 pub(super) const FIRST_VERSION: CatalogVersion = CatalogVersion(1);
-
-/// The two data groups of the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// The group that the range leaves.
-    Source,
-    /// The group that it moves to.
-    Target,
-}

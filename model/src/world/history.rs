@@ -1,8 +1,11 @@
 //! How the history grows, and what a read should have returned: all of it from versions and answers alone.
 
-use super::bounds::{Bounds, Look, Side};
-use super::component::{Answered, Decided, History, Wrong};
+use super::bounds::{Bounds, Look};
+use super::component::{Answered, Decided, Fenced, History, Wrong};
+use super::data_group::DataGroup;
+use splitjob_core::id::JobId;
 use splitjob_core::key::RawKey;
+use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
@@ -11,17 +14,17 @@ use std::collections::BTreeMap;
 /// Something that the history remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Event {
-    /// A log accepted a client's write.
-    Accepted { write: u8, side: Side, is_acked: bool, owner: Side },
-    /// A client got the answer to a read, or to a page of it.
-    Answered { read: u8, from: Option<RawKey>, returned: Vec<(RawKey, Timestamp)> },
-    /// A request was refused because of the job.
-    Refused { key: RawKey },
+    /// A log accepted a client's write, or knew it already.
+    Accepted { write: u8, group: DataGroup, is_acked: bool, owner: DataGroup },
+    /// A client got the answer to a part of a read, or to a page of it.
+    Answered { read: u8, part: KeyRange, from: Option<RawKey>, returned: Vec<(RawKey, Timestamp)> },
+    /// A request was refused because of a job.
+    Refused { footprint: KeyRange },
     /// A message that was late or repeated changed a group.
-    LateMessageActed { side: Side },
-    /// The job entered DELTA_COPY.
-    Fenced,
-    /// The source collected old versions.
+    LateMessageActed { group: DataGroup },
+    /// A job entered DELTA_COPY; `keys` belonged to its source.
+    Fenced { job: JobId, range: KeyRange, target: DataGroup, keys: Vec<RawKey> },
+    /// A group collected old versions.
     Collected { through: Timestamp },
 }
 
@@ -30,44 +33,46 @@ impl History {
     pub(super) fn after(&self, event: &Event, bounds: &Bounds) -> History {
         let mut history = self.clone();
         match event {
-            Event::Accepted { write, side, is_acked, owner } => {
-                history.accept(*write, *side, *is_acked, *owner, bounds);
+            Event::Accepted { write, group, is_acked, owner } => {
+                history.accept(*write, *group, *is_acked, *owner, bounds);
             }
-            Event::Answered { read, from, returned } => {
-                let expected = self.expected(*read, from.as_ref(), bounds);
-                let answered = Answered { read: *read, from: from.clone(), returned: returned.clone(), expected };
-                history.reads.insert(answered);
+            Event::Answered { read, part, from, returned } => {
+                let expected = self.expected(*read, part, from.as_ref(), bounds);
+                let (part, from, returned) = (part.clone(), from.clone(), returned.clone());
+                history.reads.insert(Answered { read: *read, part, from, returned, expected });
             }
-            Event::Refused { key } => {
-                history.wrongs.insert(Wrong::RefusedOutside { key: key.clone() });
+            Event::Refused { footprint } => {
+                history.wrongs.insert(Wrong::RefusedOutside { footprint: footprint.clone() });
             }
-            Event::LateMessageActed { side } => {
-                history.wrongs.insert(Wrong::LateMessageActed { side: *side });
+            Event::LateMessageActed { group } => {
+                history.wrongs.insert(Wrong::LateMessageActed { group: *group });
             }
-            Event::Fenced => history.fenced_through = Some(self.greatest_on_source(bounds)),
-            Event::Collected { through } => history.collected_through = *through,
+            Event::Fenced { job, range, target, keys } => {
+                let of_source = |(key, _): &&(RawKey, Timestamp)| keys.contains(key);
+                let versions = self.versions(bounds);
+                let through = versions.keys().filter(of_source).map(|(_, commit_ts)| *commit_ts).max();
+                let through = through.unwrap_or(Timestamp::ZERO);
+                history.fenced.insert(*job, Fenced { range: range.clone(), target: *target, through });
+            }
+            Event::Collected { through } => history.collected_through = history.collected_through.max(*through),
         }
         history
     }
 
-    fn accept(&mut self, write: u8, side: Side, is_acked: bool, owner: Side, bounds: &Bounds) {
+    fn accept(&mut self, write: u8, group: DataGroup, is_acked: bool, owner: DataGroup, bounds: &Bounds) {
         let request = &bounds.writes[usize::from(write)];
         let (key, commit_ts) = (request.key.clone(), request.commit_ts);
-        if side != owner {
-            self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), side });
+        if group != owner {
+            self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), group });
         }
-        if side == Side::Target && self.fenced_through.is_some_and(|fenced| commit_ts <= fenced) {
-            self.wrongs.insert(Wrong::AdmittedBelowFence { key: key.clone(), commit_ts });
+        let routes_as = &bounds.key(&key).routes_as;
+        let forbids =
+            |fenced: &Fenced| fenced.target == group && fenced.range.contains(routes_as) && commit_ts <= fenced.through;
+        if self.fenced.values().any(forbids) {
+            self.wrongs.insert(Wrong::AdmittedBelowFence { key: key.clone(), commit_ts, group });
         }
-        let decided = Decided { content: request.content.clone(), side, is_acked };
-        self.decided.insert((key, commit_ts), decided);
-    }
-
-    fn greatest_on_source(&self, bounds: &Bounds) -> Timestamp {
-        let stored = bounds.stored.iter().map(|row| row.version.commit_ts);
-        let of_source = self.decided.iter().filter(|(_, decided)| decided.side == Side::Source);
-        let decided = of_source.map(|((_, commit_ts), _)| *commit_ts);
-        stored.chain(decided).max().unwrap_or(Timestamp::ZERO)
+        let first = Decided { content: request.content.clone(), group, is_acked: false };
+        self.decided.entry((key, commit_ts)).or_insert(first).is_acked |= is_acked;
     }
 
     /// Every version that was ever decided, those stored from the start included.
@@ -77,15 +82,22 @@ impl History {
         stored.chain(decided).map(|(key, ts, content)| ((key.clone(), ts), content.clone())).collect()
     }
 
-    /// What a read, or its page from a key on, returns in an ideal service that knows every decided version.
-    pub(super) fn expected(&self, read: u8, from: Option<&RawKey>, bounds: &Bounds) -> Vec<(RawKey, Timestamp)> {
+    /// What a part of a read, or its page from a key on, returns in an ideal service that knows every decided version.
+    pub(super) fn expected(
+        &self,
+        read: u8,
+        part: &KeyRange,
+        from: Option<&RawKey>,
+        bounds: &Bounds,
+    ) -> Vec<(RawKey, Timestamp)> {
         let request = &bounds.reads[usize::from(read)];
         let versions = self.versions(bounds);
         let visible = |key: &RawKey| visible(&versions, key, request.read_ts).map(|ts| (key.clone(), ts));
         match &request.look {
             Look::Point(key) => visible(key).into_iter().collect(),
             Look::Scan { interval, direction, page, .. } => {
-                let mut keys: Vec<&RawKey> = bounds.keys.iter().map(|key| &key.raw).collect();
+                let keys = bounds.keys.iter().filter(|key| part.contains(&key.routes_as));
+                let mut keys: Vec<&RawKey> = keys.map(|key| &key.raw).collect();
                 keys.sort();
                 if *direction == Direction::Reverse {
                     keys.reverse();
@@ -98,6 +110,15 @@ impl History {
                 found.filter_map(visible).take(usize::try_from(*page).unwrap_or(usize::MAX)).collect()
             }
         }
+    }
+
+    /// Whether some read has had answers to two parts of it.
+    pub(super) fn has_read_in_parts(&self, bounds: &Bounds) -> bool {
+        let is_part = |answered: &&Answered| {
+            answered.part != bounds.reads[usize::from(answered.read)].footprint(bounds) && answered.from.is_none()
+        };
+        let parts = self.reads.iter().filter(is_part);
+        parts.clone().zip(parts.skip(1)).any(|(one, next)| one.read == next.read)
     }
 
     /// Whether the version was told to a client, or stored from the start.

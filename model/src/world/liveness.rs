@@ -1,15 +1,18 @@
 //! What must come about, and under which assumptions of fairness: statements about runs, not about single states.
 
 use super::property::named;
+use super::state::slot;
 use super::{Action, Delivery, Goal, State, Worker, World};
 use crate::explore::{Exploration, Panicked, StateSet};
 use serde::{Deserialize, Serialize};
+use splitjob_core::catalog::RouteState;
+use splitjob_core::job::PhaseName;
 use std::fmt;
 
 named! {
     /// A liveness property: something comes about in every fair run, or can come about from everywhere.
     Liveness {
-        /// Every fair run ends the job.
+        /// Every fair run brings every job to its end, or to FAILED with its range writable.
         JobEnds = "L1";
         /// From every reachable state the job can end.
         JobCanEnd = "L4";
@@ -65,7 +68,7 @@ impl Liveness {
         match self {
             Liveness::JobEnds => Demand::LeadsTo {
                 from: Situation::Any,
-                to: Situation::Goal(Goal::Ended),
+                to: Situation::Where(World::is_at_rest),
                 assuming: &[Fairness::MessagesArrive, Fairness::ReadsGoOn, Fairness::VotersApply],
             },
             Liveness::JobCanEnd => Demand::CanReach { to: Situation::Goal(Goal::Ended) },
@@ -90,8 +93,8 @@ impl Fairness {
             }
             Fairness::ReadsGoOn => u64::from(matches!(action, Action::NextPage { .. })) << PAGES,
             Fairness::VotersApply => {
-                let Action::Apply { side, voter, .. } = action else { return 0 };
-                1 << (VOTERS + VOTERS_A_GROUP * (side as u8) + voter)
+                let Action::Apply { group, voter, .. } = action else { return 0 };
+                1 << (VOTERS + VOTERS_A_GROUP * group.number() + voter)
             }
         }
     }
@@ -105,6 +108,13 @@ impl World {
             Situation::Goal(goal) => self.reached(worker, state) & goal.bit() != 0,
             Situation::Where(holds) => holds(self, worker, state),
         }
+    }
+
+    /// Whether no job has anything left to do: each live one is FAILED, and keeps nobody from writing.
+    fn is_at_rest(&self, _: &mut Worker, state: &State) -> bool {
+        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
+        let is_writable = || catalog.routes().iter().all(|route| route.state == RouteState::Active);
+        catalog.live_jobs().all(|job| job.phase.name() == PhaseName::Failed && is_writable())
     }
 
     /// The explored states that are in the situation, asked with `threads` threads.

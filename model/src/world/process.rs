@@ -5,10 +5,11 @@
 
 use super::World;
 use super::action::Action;
-use super::bounds::Side;
+use super::bounds::Bounds;
+use super::data_group::{DataGroup, Journey};
 use super::history::Event;
 use super::memo::{EventId, Worker};
-use super::state::{SLOTS, State, head_slot, run_slot, slot};
+use super::state::{SLOTS, State, slot};
 use rustc_hash::FxHashMap;
 
 /// Takes the steps of a process: what happens, the state after it but for its history, what the history remembers.
@@ -17,70 +18,98 @@ pub(super) type Steps<'a> = dyn FnMut(Action, State, Option<Event>) + 'a;
 /// A part of the world that takes steps by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Process {
-    /// Migrators and their messages.
-    Migrators,
+    /// Migrators at work on the job of one of the scenario's moves.
+    Job(u8),
+    /// Messages under way to the default group.
+    LateToCatalog,
+    /// Messages under way to a data group.
+    LateTo(DataGroup),
     /// The voters of a group.
-    Voters(Side),
+    Voters(DataGroup),
     /// The coordinators' watchers.
     Watchers,
     /// A group's watcher.
-    Adoption(Side),
-    /// Whoever splits other ranges.
-    Splits,
-    /// The source's collector of old versions.
-    Collector,
+    Adoption(DataGroup),
+    /// Whoever splits routes and starts jobs.
+    Operator,
+    /// A group's collector of old versions.
+    Collector(DataGroup),
     /// Clients, as far as one group answers them.
-    Clients(Side),
+    Clients(DataGroup),
 }
 
-/// Every process, in the order of their steps.
-const PROCESSES: [Process; 10] = [
-    Process::Migrators,
-    Process::Voters(Side::Source),
-    Process::Voters(Side::Target),
-    Process::Watchers,
-    Process::Adoption(Side::Source),
-    Process::Adoption(Side::Target),
-    Process::Splits,
-    Process::Collector,
-    Process::Clients(Side::Source),
-    Process::Clients(Side::Target),
-];
+/// The numbers of the components that a process looks at; places that it doesn't need are zero.
+type Seen = [u32; MOST_SEEN];
 
-/// What a process looks at, and nothing else: up to so many components.
-type Seen = [u32; 8];
+/// No process looks at more components than this.
+const MOST_SEEN: usize = 5;
 
-impl Process {
-    /// The components that decide about the process's steps. One that is missing here would make the lists wrong; a
-    /// test compares them with steps computed afresh.
-    fn sees(self, state: &State) -> Seen {
-        let pick = |slots: &[usize]| {
-            let mut seen = [0; 8];
-            for (place, slot) in seen.iter_mut().zip(slots) {
-                *place = state[*slot];
-            }
-            seen
-        };
-        match self {
-            Process::Migrators => pick(&[
-                slot::CATALOG,
-                slot::SOURCE,
-                slot::SOURCE_RUN,
-                slot::TARGET,
-                slot::TARGET_RUN,
-                slot::CONTROL,
-                slot::NETWORK,
-                slot::OPEN,
-            ]),
-            Process::Voters(side) => pick(&[head_slot(side), run_slot(side), slot::CONTROL, slot::OPEN]),
-            Process::Watchers => pick(&[slot::CATALOG, slot::COORDINATORS]),
-            Process::Adoption(side) => pick(&[slot::CATALOG, head_slot(side), run_slot(side)]),
-            Process::Splits => pick(&[slot::CATALOG, slot::CONTROL]),
-            Process::Collector => pick(&[slot::CATALOG, slot::SOURCE, slot::SOURCE_RUN, slot::CONTROL]),
-            Process::Clients(side) => {
-                pick(&[slot::CATALOG, slot::COORDINATORS, slot::CLIENTS, slot::OPEN, head_slot(side), run_slot(side)])
+/// A process, and the components that decide about its steps.
+#[derive(Clone, Copy, Debug)]
+struct Watching {
+    process: Process,
+    slots: [usize; MOST_SEEN],
+    count: usize,
+}
+
+impl Watching {
+    fn new(process: Process, seen: &[usize]) -> Watching {
+        let mut slots = [0; MOST_SEEN];
+        slots[..seen.len()].copy_from_slice(seen);
+        Watching { process, slots, count: seen.len() }
+    }
+
+    fn sees(&self, state: &State) -> Seen {
+        let mut seen = [0; MOST_SEEN];
+        for (place, slot) in seen.iter_mut().zip(&self.slots[..self.count]) {
+            *place = state[*slot];
+        }
+        seen
+    }
+}
+
+/// The processes of a world, in the order of their steps.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Processes(Vec<Watching>);
+
+impl Processes {
+    /// Those that the bounds let take steps, each with what it looks at. A component that is missing here would make the
+    /// lists wrong; a test compares them with steps computed afresh.
+    pub(super) fn of(bounds: &Bounds, journeys: &[Journey], nodes_routes_matter: bool) -> Processes {
+        use slot::{CATALOG, CLIENTS, CONTROL, COORDINATORS, NETWORK, site};
+        let groups = || bounds.groups();
+        let mut list = Vec::new();
+        let mut add = |process, seen: &[usize]| list.push(Watching::new(process, seen));
+        for (index, journey) in journeys.iter().enumerate() {
+            let seen = [CATALOG, site(journey.source), site(journey.target), CONTROL, NETWORK];
+            add(Process::Job(index as u8), &seen);
+        }
+        if bounds.holds > 0 {
+            add(Process::LateToCatalog, &[CATALOG, NETWORK]);
+            for group in groups() {
+                // Without the gate, a node's copy of the routes decides what an entry does.
+                let seen = [site(group), NETWORK, CONTROL, CATALOG];
+                add(Process::LateTo(group), if nodes_routes_matter { &seen } else { &seen[..3] });
             }
         }
+        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+            add(Process::Voters(group), &[site(group), CONTROL]);
+        }
+        if bounds.coordinators_watch {
+            add(Process::Watchers, &[CATALOG, COORDINATORS]);
+        }
+        for group in groups().filter(|_| bounds.groups_watch) {
+            add(Process::Adoption(group), &[CATALOG, site(group)]);
+        }
+        add(Process::Operator, &[CATALOG, CONTROL]);
+        for group in groups().filter(|group| bounds.collections.iter().any(|one| one.group == *group)) {
+            let seen = [site(group), CONTROL, CATALOG];
+            add(Process::Collector(group), &seen);
+        }
+        for group in groups() {
+            add(Process::Clients(group), &[CATALOG, COORDINATORS, CLIENTS, site(group)]);
+        }
+        Processes(list)
     }
 }
 
@@ -102,7 +131,7 @@ struct Change {
 }
 
 /// A step of one process changes no more components than this.
-const MOST_CHANGED: usize = 6;
+const MOST_CHANGED: usize = 4;
 
 impl Change {
     fn between(before: &State, after: &State, action: Action, event: Option<EventId>) -> Change {
@@ -132,11 +161,11 @@ impl Change {
 impl World {
     /// Every step of the state, as its label and the state after it.
     pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut dyn FnMut(u32, State)) {
-        for (index, process) in PROCESSES.iter().enumerate() {
-            let key = (index as u8, process.sees(state));
+        for (index, watching) in self.processes.0.iter().enumerate() {
+            let key = (index as u8, watching.sees(state));
             let (start, end) = match worker.lists.found.get(&key) {
                 Some(range) => *range,
-                None => self.compute(worker, *process, key, state),
+                None => self.compute(worker, watching.process, key, state),
             };
             for change in start..end {
                 let change = worker.lists.changes[change as usize];
@@ -156,13 +185,15 @@ impl World {
             changes.push(Change::between(state, &after, action, event));
         };
         match process {
-            Process::Migrators => self.migrator_steps(worker, state, &mut take),
-            Process::Voters(side) => self.voter_steps(worker, state, side, &mut take),
+            Process::Job(index) => self.migrator_steps(worker, state, index, &mut take),
+            Process::LateToCatalog => self.arrivals(worker, state, None, &mut take),
+            Process::LateTo(group) => self.arrivals(worker, state, Some(group), &mut take),
+            Process::Voters(group) => self.voter_steps(worker, state, group, &mut take),
             Process::Watchers => self.watches(state, &mut take),
-            Process::Adoption(side) => self.adoption(worker, state, side, &mut take),
-            Process::Splits => self.splits(worker, state, &mut take),
-            Process::Collector => self.collections(worker, state, &mut take),
-            Process::Clients(side) => self.client_steps(worker, state, side, &mut take),
+            Process::Adoption(group) => self.adoption(worker, state, group, &mut take),
+            Process::Operator => self.operator_steps(worker, state, &mut take),
+            Process::Collector(group) => self.collections(worker, state, group, &mut take),
+            Process::Clients(group) => self.client_steps(worker, state, group, &mut take),
         }
         let start = worker.lists.changes.len() as u32;
         worker.lists.changes.extend(changes);
