@@ -40,6 +40,15 @@ impl Limits {
         }
     }
 
+    /// Runs something under a name, telling how far it is.
+    pub(crate) fn watched<T>(self, name: &str, run: impl FnOnce(&Options<'_>) -> T) -> T {
+        let line = Line::new(name);
+        let tell = |progress: &Progress| line.tell(progress);
+        let ran = run(&self.options(&tell));
+        line.end();
+        ran
+    }
+
     /// Runs a scenario, telling how far it is.
     ///
     /// # Errors

@@ -387,3 +387,6 @@ pub const REDUNDANT: &[Redundant] = &[
     Redundant { gate: Gate::CatalogCas, behind: Gate::JobRevision, gap: "StaleCutover" },
     Redundant { gate: Gate::JobRevision, behind: Gate::CatalogCas, gap: "StaleCutover" },
 ];
+
+/// The properties that no gap breaks, each with the reason.
+pub const UNBROKEN: &[(Claim, &str)] = &[];

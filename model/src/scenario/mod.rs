@@ -4,7 +4,7 @@ mod catalogue;
 mod gaps;
 
 pub use catalogue::ALL;
-pub use gaps::{GAPS, REDUNDANT};
+pub use gaps::{GAPS, REDUNDANT, UNBROKEN};
 
 use crate::world::{Bounds, Claim, Goal, Liveness, World};
 use serde::{Deserialize, Serialize};
