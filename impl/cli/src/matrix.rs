@@ -6,7 +6,7 @@ use crate::progress::Limits;
 use crate::{Conclusion, table};
 use anyhow::{Context, Result};
 use serde::Serialize;
-use splitjob_model::check::{Effect, MATRIX_STATES, MatrixRow, columns, matrix_row};
+use splitjob_model::check::{Effect, MatrixRow, columns, matrix_row};
 use splitjob_model::scenario::{Gap, UNBROKEN};
 use splitjob_model::world::Claim;
 use std::fmt::Write;
@@ -83,12 +83,13 @@ fn legend(out: &mut Out, rows: &[MatrixRow], is_whole: bool) -> Result<()> {
     let told = "A number: it breaks, and so many steps lead there at least. A dot: it holds in every reachable state. A dash: the \
                 scenario doesn't ask it. Lost: goals that no reachable state meets.";
     out.paragraph(0, told)?;
-    let partial: Vec<&str> = rows.iter().filter(|row| !row.is_complete).map(|row| row.gap).collect();
+    let partial = rows.iter().filter(|row| !row.is_complete);
+    let partial: Vec<String> =
+        partial.map(|row| format!("{} at {} states", row.gap, table::grouped(row.states))).collect();
     if !partial.is_empty() {
-        let limit = table::grouped(MATRIX_STATES as u64);
-        let told =
-            format!("A question mark: it was not seen to break in the {limit} states nearest to the first, where");
-        out.paragraph(0, &format!("{told} the exploration of {} ended.", partial.join(", ")))?;
+        let told = "A question mark: it was not seen to break before the exploration was cut short, because it had far more \
+                    states than the scenario has with every gate:";
+        out.paragraph(0, &format!("{told} {}.", partial.join(", ")))?;
     }
     if is_whole {
         for (claim, reason) in UNBROKEN {

@@ -46,13 +46,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
     } else {
         stories(&mut out, &found)?;
     }
-    let missing = found.iter().filter(|(_, witness)| witness.is_none()).count();
+    conclude(&mut out, &found)
+}
+
+fn conclude(out: &mut Out, found: &[(Property, Option<Witness>)]) -> Result<Conclusion> {
+    let ids = |is_missing: &dyn Fn(Property) -> bool| {
+        let missing = found.iter().filter(|(property, witness)| witness.is_none() && is_missing(*property));
+        missing.map(|(property, _)| property.id()).collect::<Vec<_>>().join(", ")
+    };
+    let has_scenario = |property: Property| Antecedent::of(property).scenario.is_some();
+    let (missed, unable) = (ids(&has_scenario), ids(&|property| !has_scenario(property)));
     let count = if found.len() == 1 { "1 property".to_owned() } else { format!("{} properties", found.len()) };
-    match missing {
-        0 => out.line(format_args!("{count}: each is put to the test"))?,
-        _ => out.line(format_args!("{count}: {missing} never put to the test"))?,
-    }
-    Ok(if missing == 0 { Conclusion::Holds } else { Conclusion::Violated })
+    let (told, conclusion) = match (missed.is_empty(), unable.is_empty()) {
+        (true, true) => ("each is put to the test".to_owned(), Conclusion::Holds),
+        (true, false) => (format!("no scenario can put {unable} to the test"), Conclusion::Incomplete),
+        (false, _) => (format!("{missed} never put to the test"), Conclusion::Violated),
+    };
+    out.line(format_args!("{count}: {told}"))?;
+    Ok(conclusion)
 }
 
 fn chosen(given: &[String]) -> Result<Vec<Property>> {
@@ -76,11 +87,13 @@ fn overview(out: &mut Out, found: &[(Property, Option<Witness>)]) -> Result<()> 
     let mut table = table::table(&["", "scenario", "steps", "put to the test when"], out.is_coloured());
     for (property, witness) in found {
         let Antecedent { says, scenario, .. } = Antecedent::of(*property);
-        let steps = match witness {
-            Some(witness) => Cell::new(witness.steps.len()),
-            None => table::cell("never", Style::Bad),
+        let steps = match (witness, scenario) {
+            (Some(witness), _) => Cell::new(witness.steps.len()),
+            (None, Some(_)) => table::cell("never", Style::Bad),
+            (None, None) => Cell::new(""),
         };
-        table.add_row([Cell::new(property), Cell::new(scenario), steps, Cell::new(says)]);
+        let scenario = scenario.map_or_else(|| table::cell("none", Style::Unsure), Cell::new);
+        table.add_row([Cell::new(property), scenario, steps, Cell::new(says)]);
     }
     table::right(&mut table, &[2]);
     out.line(table)?;
@@ -90,7 +103,8 @@ fn overview(out: &mut Out, found: &[(Property, Option<Witness>)]) -> Result<()> 
 fn stories(out: &mut Out, found: &[(Property, Option<Witness>)]) -> Result<()> {
     for (property, witness) in found {
         let Antecedent { says, scenario, .. } = Antecedent::of(*property);
-        out.line(out.paint(Style::Strong, &format!("{property} in {scenario}")))?;
+        let scenario = scenario.map_or_else(String::new, |scenario| format!(" in {scenario}"));
+        out.line(out.paint(Style::Strong, &format!("{property}{scenario}")))?;
         out.paragraph(2, property.says())?;
         match witness {
             Some(witness) => {
@@ -98,7 +112,7 @@ fn stories(out: &mut Out, found: &[(Property, Option<Witness>)]) -> Result<()> {
                 out.line("")?;
                 tell::where_to_walk(out, witness.scenario, None, &witness.choices)?;
             }
-            None => out.paragraph(2, &format!("It is never put to the test there: {says}"))?,
+            None => out.paragraph(2, &format!("It is not put to the test: {says}"))?,
         }
         out.line("")?;
     }

@@ -144,6 +144,8 @@ gates! {
     FloorCoversFence = "P5";
     /// The target's floor is at least every read that the source has served.
     FloorCoversReads = "P5";
+    /// What a target imports counts as committed there: the next move of the range must find it below its fence.
+    ImportsCountAsCommitted = "G7";
     /// The floor is a whole timestamp, not its milliseconds.
     FloorIsExact = "G7";
     /// The target refuses reads whose versions the source had collected before the move.

@@ -29,7 +29,7 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
     [
         has_job,
         bounds.pipelined_imports,
-        bounds.holds > 0,
+        bounds.holds + bounds.txn_holds > 0,
         has_followers,
         bounds.leader_changes > 0 && has_followers,
         bounds.restarts > 0,
@@ -44,7 +44,15 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         false,
         !bounds.collections.is_empty(),
         bounds.moves.len() > 1,
-        bounds.answers_get_lost,
+        bounds.answers_get_lost && !bounds.writes.is_empty(),
+        !bounds.txns.is_empty(),
+        bounds.txns_are_given_up,
+        bounds.resolvers,
+        !bounds.prefix_deletes.is_empty(),
+        !bounds.latest.is_empty(),
+        bounds.abandons > 0,
+        bounds.retries > 0,
+        bounds.downgrades > 0,
     ]
 }
 

@@ -60,14 +60,15 @@ pub fn columns() -> impl Iterator<Item = Claim> {
     safety.chain(Liveness::ALL.iter().copied().map(Claim::Liveness))
 }
 
-/// Explores the gap's scenario to the end, whatever breaks on the way, but no more than [`MATRIX_STATES`] states.
+/// Explores the gap's scenario to the end, whatever breaks on the way; but not if it has far more states than with every
+/// gate, because some gaps let something grow for ever.
 ///
 /// # Errors
 /// As [`run`](super::run); nothing if there is no such scenario.
 pub fn matrix_row(gap: &'static Gap, options: &Options<'_>) -> Result<Option<MatrixRow>, CheckError> {
     let Some(scenario) = Scenario::by_name(gap.scenario) else { return Ok(None) };
     let world = scenario.world_of(Some(gap));
-    let options = Options { max_states: Some(MATRIX_STATES), ..*options };
+    let options = Options { max_states: Some(limit(scenario)), ..*options };
     let search = Search { stop: StopAt::Exhausted, keeps_edges: !scenario.liveness.is_empty() };
     let found = explored(scenario, &world, search, &options)?;
     let mut cells = Vec::new();
@@ -101,5 +102,12 @@ pub fn matrix_row(gap: &'static Gap, options: &Options<'_>) -> Result<Option<Mat
     }))
 }
 
-/// Where the exploration of a matrix's row ends at the latest: every gap of a quick scenario has fewer states.
-pub const MATRIX_STATES: usize = 12_000_000;
+/// Where the exploration of a row ends at the latest.
+fn limit(scenario: &Scenario) -> usize {
+    scenario.pinned.states as usize * MOST_TIMES + SPARE_STATES
+}
+
+/// A gap may have so many times the states that its scenario has with every gate.
+const MOST_TIMES: usize = 3;
+/// And so many more.
+const SPARE_STATES: usize = 500_000;

@@ -13,7 +13,7 @@ pub use counterexample::Counterexample;
 pub use coverage::KindCount;
 pub use gap::{GapReport, RedundantReport, run_gap, run_redundant, uncovered_gates};
 pub use liveness::{LivenessReport, LivenessVerdict};
-pub use matrix::{Effect, MATRIX_STATES, MatrixCell, MatrixRow, columns, matrix_row};
+pub use matrix::{Effect, MatrixCell, MatrixRow, columns, matrix_row};
 pub use report::{Outcome, PropertyCount, Report, Seen};
 pub use second::{Count, SecondOpinion, second_opinion};
 pub use witness::{Antecedent, Witness, witness};

@@ -5,20 +5,21 @@ use super::{CheckError, Options, Search, explored};
 use crate::scenario::Scenario;
 use crate::story::{End, Story};
 use crate::world::view::{GroupScene, Scene};
-use crate::world::{Action, Goal, Journey, Look, Property, Situation, State, Worker, World};
+use crate::world::{Action, DataGroup, Goal, Journey, Look, Property, Situation, State, Worker, World};
 use splitjob_core::job::PhaseName;
 use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::store::{Direction, Keyspace, Row, VersionStore};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
+use std::collections::BTreeSet;
 
 /// The situation that puts a property to the test.
 #[derive(Clone, Copy, Debug)]
 pub struct Antecedent {
     /// The situation, as one sentence.
     pub says: &'static str,
-    /// The scenario in which a trace to it is kept.
-    pub scenario: &'static str,
+    /// The scenario in which a trace to it is kept; absent while no scenario can get there.
+    pub scenario: Option<&'static str>,
     /// The states that are in it.
     pub situation: Situation,
 }
@@ -29,55 +30,62 @@ impl Antecedent {
         match property {
             Property::NothingLost => Antecedent {
                 says: "A write into the range was acknowledged; the target stores it, and the source has deleted it.",
-                scenario: "happy-path",
+                scenario: Some("happy-path"),
                 situation: Situation::Where(|world, _, state| has_moved_write(world, &world.scene(state))),
             },
             Property::ReadsNewest => Antecedent {
                 says: "A read returned a version that is live on the target, over one of the same key that is still staged.",
-                scenario: "staged-merge",
+                scenario: Some("staged-merge"),
                 situation: Situation::Where(|world, _, state| has_merged_read(&world.scene(state))),
             },
             Property::ReadsStayTrue => Antecedent {
                 says: "A key was read, and the target alone stores a version of it above the read's timestamp.",
-                scenario: "happy-path",
+                scenario: Some("happy-path"),
                 situation: Situation::Where(|world, _, state| has_read_below_write(world, &world.scene(state))),
             },
             Property::OneOwner => Antecedent {
                 says: Goal::StaleVoter.says(),
-                scenario: "read-fence",
+                scenario: Some("read-fence"),
                 situation: Situation::Goal(Goal::StaleVoter),
             },
             Property::VotersAgree => Antecedent {
                 says: "Every voter of the source has applied guards of the job and the write of a client.",
-                scenario: "happy-path",
+                scenario: Some("happy-path"),
                 situation: Situation::Where(|world, _, state| has_replicated_guards(&world.scene(state))),
+            },
+            Property::TxnsAtomic => Antecedent {
+                says: "A transaction committed, and the catalog gives its keys to more than one group.",
+                scenario: None,
+                situation: Situation::Where(|world, _, state| has_straddling_txn(world, &world.scene(state))),
             },
             Property::DeletedStaysDeleted => Antecedent {
                 says: "A deletion is live on the target, and the version that it hides is still staged there.",
-                scenario: "staged-merge",
+                scenario: Some("staged-merge"),
                 situation: Situation::Where(|world, _, state| has_hidden_staged_row(&world.scene(state))),
             },
             Property::RoutesPartition => Antecedent {
                 says: "Another route was split while the job handed its range over.",
-                scenario: "two-migrators",
+                scenario: Some("two-migrators"),
                 situation: Situation::Where(|world, _, state| has_split_under_cutover(world, &world.scene(state))),
             },
-            Property::NothingLeft => {
-                Antecedent { says: Goal::Ended.says(), scenario: "cleanup", situation: Situation::Goal(Goal::Ended) }
-            }
+            Property::NothingLeft => Antecedent {
+                says: Goal::Ended.says(),
+                scenario: Some("cleanup"),
+                situation: Situation::Goal(Goal::Ended),
+            },
             Property::LateMessagesIdle => Antecedent {
                 says: Goal::LateAfterEnd.says(),
-                scenario: "import-disorder",
+                scenario: Some("import-disorder"),
                 situation: Situation::Goal(Goal::LateAfterEnd),
             },
             Property::OthersUndisturbed => Antecedent {
                 says: "While the range is fenced, a client has written a key outside it.",
-                scenario: "read-fence",
+                scenario: Some("read-fence"),
                 situation: Situation::Where(|world, _, state| has_outside_write(world, &world.scene(state))),
             },
             Property::TimestampsAscend => Antecedent {
                 says: Goal::TargetWrote.says(),
-                scenario: "happy-path",
+                scenario: Some("happy-path"),
                 situation: Situation::Goal(Goal::TargetWrote),
             },
         }
@@ -105,13 +113,14 @@ impl Witness {
     }
 }
 
-/// Looks for the situation that puts the property to the test; nothing if the scenario doesn't exist or never gets there.
+/// Looks for the situation that puts the property to the test; nothing if there is no scenario for it, or it never gets
+/// there.
 ///
 /// # Errors
 /// If the model panics, or contradicts itself.
 pub fn witness(property: Property, options: &Options<'_>) -> Result<Option<Witness>, CheckError> {
     let antecedent = Antecedent::of(property);
-    let Some(scenario) = Scenario::by_name(antecedent.scenario) else { return Ok(None) };
+    let Some(scenario) = antecedent.scenario.and_then(Scenario::by_name) else { return Ok(None) };
     let world = scenario.world(&[]);
     let found = explored(scenario, &world, Search::for_violations(), options)?;
     let mut worker = Worker::default();
@@ -151,6 +160,15 @@ fn has_replicated_guards(scene: &Scene) -> bool {
         let has_write = scene.record.written.keys().any(|(key, ts)| stores(group, key, *ts));
         let is_even = group.voters.len() > 1 && group.voters.iter().all(|voter| voter.ahead.is_empty());
         has_write && is_even && !group.head.jobs().is_empty()
+    })
+}
+
+fn has_straddling_txn(world: &World, scene: &Scene) -> bool {
+    let committed = scene.record.txns.iter().filter(|(_, fate)| fate.committed);
+    committed.into_iter().any(|(txn, _)| {
+        let mutations = &world.bounds().txns[usize::from(*txn)].mutations;
+        let owners: BTreeSet<DataGroup> = mutations.iter().map(|(key, _)| world.owner_in(scene, key)).collect();
+        owners.len() > 1
     })
 }
 

@@ -95,9 +95,9 @@ macro_rules! instances {
     ($function:ident: $($index:literal)+) => { &[$($function::<$index>,)+] };
 }
 
-const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10);
+const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10 11);
 const LIVES: &[Condition] = instances!(lives: 0 1);
-const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12);
+const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
 static PROPERTIES: LazyLock<Vec<String>> =
     LazyLock::new(|| Property::ALL.iter().map(|property| format!("{property}: {}", property.says())).collect());
 static LIVENESS: LazyLock<Vec<String>> =

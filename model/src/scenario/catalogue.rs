@@ -40,12 +40,12 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "read-fence",
         purpose: "Reads through stale coordinators and lagging voters while the range is handed over and the target \
-                  takes its first writes.",
+                  takes its first writes; a scan over both sides goes in parts.",
         class: Class::Quick,
         bounds: read_fence,
-        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::TargetWrote, Goal::StaleVoter],
+        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::ReadInParts, Goal::TargetWrote, Goal::StaleVoter],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 54_426, steps: 310_804, depth: 26 },
+        pinned: Pinned { states: 469_320, steps: 3_544_401, depth: 28 },
     },
     Scenario {
         name: "import-disorder",
@@ -105,7 +105,16 @@ pub const ALL: &[Scenario] = &[
         bounds: happy_path_wide,
         goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
         liveness: &[],
-        pinned: Pinned { states: 10_080_780, steps: 70_593_038, depth: 41 },
+        pinned: Pinned { states: 23_384_552, steps: 191_817_054, depth: 44 },
+    },
+    Scenario {
+        name: "read-fence-wide",
+        purpose: "The read fence with one read more.",
+        class: Class::Standard,
+        bounds: read_fence_wide,
+        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::ReadInParts, Goal::TargetWrote, Goal::StaleVoter],
+        liveness: &[],
+        pinned: Pinned { states: 1_551_894, steps: 12_854_977, depth: 29 },
     },
     Scenario {
         name: "cleanup-wide",
@@ -171,6 +180,12 @@ fn write_fence() -> Bounds {
     }
 }
 
+fn read_fence_wide() -> Bounds {
+    let mut bounds = read_fence();
+    bounds.reads.push(reads("m", 5));
+    bounds
+}
+
 fn read_fence() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::plain("m")],
@@ -178,11 +193,7 @@ fn read_fence() -> Bounds {
         voters: vec![2, 2],
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("a", 3, "a3")],
-        reads: vec![
-            reads("m", 5),
-            scans("a", Direction::Forward, 9, 5),
-            ClientRead { is_stamped: false, ..reads("m", 6) },
-        ],
+        reads: vec![scans("a", Direction::Forward, 9, 5), ClientRead { is_stamped: false, ..reads("m", 6) }],
         leader_changes: 1,
         start: Start::At(PhaseName::Cutover),
         ..Bounds::calm()

@@ -6,10 +6,11 @@ use crate::world::view::{GroupScene, Misdeed, Record, Scene};
 use crate::world::{Bounds, DataGroup};
 use splitjob_core::group::{BracketProgress, Floors, Group, JobGuards, Ownership, Role, SourceGuards, TargetGuards};
 use splitjob_core::job::{Phase, SplitJob};
-use splitjob_core::key::RawInterval;
+use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Lock;
 
 /// The differences between two scenes, one line each. `seats` says for each place of a coordinator who sits there.
 pub(super) fn between(bounds: &Bounds, before: (&Scene, &[u8]), after: (&Scene, &[u8])) -> Vec<String> {
@@ -119,6 +120,7 @@ fn state_of_group(names: Names, before: &Group<MemoryStore>, after: &Group<Memor
     for job in before.jobs().keys().filter(|job| !after.jobs().contains_key(job)) {
         lines.push(format!("job {job} is forgotten, its guards with it"));
     }
+    changed_locks(before, after, lines);
     for (space, name) in [(Keyspace::Live, ""), (Keyspace::Staged, "staged ")] {
         let (old, new) = (rows(before, space), rows(after, space));
         changed_rows(&old, &new, "−", name, lines);
@@ -222,6 +224,19 @@ fn imported(old: &TargetGuards, new: &TargetGuards) -> String {
         true => format!("{round} has batch {high}, the last"),
         false => format!("{round} has batch {high}"),
     }
+}
+
+fn changed_locks(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines: &mut Vec<String>) {
+    let locks =
+        |group: &Group<MemoryStore>| -> Vec<(RawKey, Lock)> { group.store().locks(&RawInterval::all()).collect() };
+    let (old, new) = (locks(before), locks(after));
+    let gone = old.iter().filter(|held| !new.contains(held));
+    lines.extend(gone.map(|(key, _)| format!("{key} is not locked any more")));
+    let taken = new.iter().filter(|held| !old.contains(held));
+    lines.extend(taken.map(|(key, lock)| {
+        let of = format!("the transaction of {} from {}", lock.txn.primary, lock.txn.start_ts);
+        format!("{key} is locked for {of}, which commits at {}", lock.commit_ts)
+    }));
 }
 
 fn rows(group: &Group<MemoryStore>, space: Keyspace) -> Vec<Row> {
@@ -339,6 +354,9 @@ fn misdeed_line(names: Names, misdeed: &Misdeed) -> String {
     match misdeed {
         Misdeed::AdmittedByNonOwner { key, group } => {
             format!("{} admitted a write of {key}, which it doesn't own", names.the(*group))
+        }
+        Misdeed::StaleLatest { key, group } => {
+            format!("{} told an older version of {key} as the newest", names.the(*group))
         }
         Misdeed::LateMessageActed { group } => format!("a message that was over changed {}", names.the(*group)),
         Misdeed::RefusedOutside { footprint } => {

@@ -9,7 +9,7 @@ use splitjob_core::group::{
 };
 use splitjob_core::id::CopyRound;
 use splitjob_core::job::{FailReason, JobOptions, Phase};
-use splitjob_core::key::{RawKey, text};
+use splitjob_core::key::{RawKey, TxnKey, text};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
@@ -34,6 +34,9 @@ pub(super) fn stamp(key: &RawKey, commit_ts: Timestamp) -> String {
 
 /// A version: `m@4 = m4`, `m@5 deleted`.
 pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> String {
+    if let Some(record) = record(key) {
+        return format!("{record} at {commit_ts}");
+    }
     match content {
         Content::Put { value, expire_at } if *expire_at == Timestamp::ZERO => {
             format!("{} = {}", stamp(key, commit_ts), text::encode(value))
@@ -43,6 +46,18 @@ pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> 
         }
         Content::Tombstone => format!("{} deleted", stamp(key, commit_ts)),
     }
+}
+
+/// What a row of a transaction is, if the key is one's: `commit record of m from 1`.
+fn record(key: &RawKey) -> Option<String> {
+    Some(match TxnKey::parse(key)? {
+        TxnKey::Commit { primary, start_ts } => format!("commit record of {primary} from {start_ts}"),
+        TxnKey::Rollback { primary, start_ts } => format!("rollback record of {primary} from {start_ts}"),
+        TxnKey::SuccessMarker { key, primary, start_ts, .. } => {
+            format!("marker that {key} was written by {primary} from {start_ts}")
+        }
+        TxnKey::Lock { .. } | TxnKey::Intent { .. } => return None,
+    })
 }
 
 /// Rows that a read shows, without values.

@@ -1,7 +1,7 @@
 //! The components of a state that are not the core's own: logs and voters, migrators, messages, coordinators, clients,
 //! history. All are small values, equal when they mean the same.
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, ClientTxn};
 use super::data_group::DataGroup;
 use splitjob_core::catalog::CatalogCommand;
 use splitjob_core::group::GroupCommand;
@@ -9,6 +9,7 @@ use splitjob_core::id::{CatalogVersion, JobEpoch, JobId};
 use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Progress;
 use splitjob_core::version::Content;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,6 +125,10 @@ pub(super) struct Control {
     pub(super) splits_left: u8,
     pub(super) leader_changes_left: u8,
     pub(super) restarts_left: u8,
+    pub(super) abandons_left: u8,
+    pub(super) retries_left: u8,
+    pub(super) overdue_left: u8,
+    pub(super) downgrades_left: u8,
     /// Which collections have been made.
     pub(super) collected: u8,
     /// The newest attempt of each job of which each group has applied a command.
@@ -146,6 +151,10 @@ impl Control {
             splits_left: bounds.splits_elsewhere,
             leader_changes_left: bounds.leader_changes,
             restarts_left: bounds.restarts,
+            abandons_left: bounds.abandons,
+            retries_left: bounds.retries,
+            overdue_left: bounds.overdue,
+            downgrades_left: bounds.downgrades,
             collected: 0,
             newest_epoch: BTreeMap::new(),
         }
@@ -159,6 +168,12 @@ pub(super) struct Clients {
     pub(super) writes: Vec<WriteStatus>,
     /// Of each read of the scenario, the routing keys that no answer has covered yet, in order.
     pub(super) reads: Vec<Vec<KeyRange>>,
+    /// Of each transaction of the scenario, how far each of its keys has come.
+    pub(super) txns: Vec<Vec<Progress>>,
+    /// Of each prefix delete of the scenario, the routing keys that it has not reached yet, in order.
+    pub(super) prefix_deletes: Vec<Vec<KeyRange>>,
+    /// Which of the scenario's questions for the newest version have been answered.
+    pub(super) latest: u8,
 }
 
 /// What a client knows of its write.
@@ -177,13 +192,35 @@ pub(super) enum WriteStatus {
 impl Clients {
     pub(super) fn new(bounds: &Bounds) -> Clients {
         let reads = bounds.reads.iter().map(|read| vec![read.footprint(bounds)]).collect();
-        Clients { writes: vec![WriteStatus::NotYet; bounds.writes.len()], reads }
+        let unsent = |txn: &ClientTxn| vec![Progress::Unsent; txn.mutations.len()];
+        Clients {
+            writes: vec![WriteStatus::NotYet; bounds.writes.len()],
+            reads,
+            txns: bounds.txns.iter().map(unsent).collect(),
+            prefix_deletes: bounds.prefix_deletes.iter().map(|_| vec![KeyRange::all()]).collect(),
+            latest: 0,
+        }
     }
 
     /// The clients after one has been told about its write, or not.
     pub(super) fn with_write(&self, write: u8, status: WriteStatus) -> Clients {
         let mut clients = self.clone();
         clients.writes[usize::from(write)] = status;
+        clients
+    }
+
+    /// The clients after one knows how far its transaction has come on a key.
+    pub(super) fn with_progress(&self, txn: u8, key: usize, progress: Progress) -> Clients {
+        let mut clients = self.clone();
+        clients.txns[usize::from(txn)][key] = progress;
+        clients
+    }
+
+    /// The clients after a part of a prefix delete has been done.
+    pub(super) fn with_deleted(&self, delete: u8, part: &KeyRange) -> Clients {
+        let mut clients = self.clone();
+        let left = &mut clients.prefix_deletes[usize::from(delete)];
+        *left = left.iter().flat_map(|range| without(range, part)).collect();
         clients
     }
 
@@ -216,6 +253,11 @@ pub(super) enum Message {
 }
 
 impl Message {
+    /// Whether it is a client's or a resolver's.
+    pub(super) fn is_of_txn(&self) -> bool {
+        matches!(self, Message::Group(_, GroupCommand::Txn(_)))
+    }
+
     /// The data group that it goes to; nothing if to the default group.
     pub(super) fn to(&self) -> Option<DataGroup> {
         match self {
@@ -231,6 +273,7 @@ pub(super) struct Network {
     /// In the order of their contents: the order of sending means nothing.
     pub(super) late: Vec<Late>,
     pub(super) holds_left: u8,
+    pub(super) txn_holds_left: u8,
 }
 
 /// A message that arrives some time, or never.
@@ -243,10 +286,12 @@ pub(super) struct Late {
 
 impl Network {
     pub(super) fn with(&self, message: Message, is_repeated: bool) -> Network {
-        let mut late = self.late.clone();
-        late.push(Late { message, is_repeated });
-        late.sort();
-        Network { late, holds_left: self.holds_left - 1 }
+        let mut network = self.clone();
+        let left = if message.is_of_txn() { &mut network.txn_holds_left } else { &mut network.holds_left };
+        *left -= 1;
+        network.late.push(Late { message, is_repeated });
+        network.late.sort();
+        network
     }
 
     pub(super) fn without(&self, index: usize) -> Network {
@@ -301,10 +346,37 @@ pub(super) struct History {
     pub(super) reads: BTreeSet<Answered>,
     /// Collections that were made, the latest.
     pub(super) collected_through: Timestamp,
+    /// What became of each transaction of the scenario.
+    pub(super) txns: BTreeMap<u8, Fate>,
     /// What each job had fenced when it entered DELTA_COPY.
     pub(super) fenced: BTreeMap<JobId, Fenced>,
     /// What happened that must not.
     pub(super) wrongs: BTreeSet<Wrong>,
+}
+
+/// What became of a transaction, by what the groups' logs did and told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fate {
+    /// Its primary committed.
+    pub committed: bool,
+    /// It was rolled back.
+    pub rolled_back: bool,
+    /// Some key of it was written.
+    pub written: bool,
+    /// Its client, or one that asked again, was told that it committed.
+    pub told_committed: bool,
+    /// Its client was told that it did not, or that nobody knows.
+    pub told_otherwise: bool,
+}
+
+impl Fate {
+    /// It ended in two ways, was written in part without having committed, or was told otherwise (S6).
+    pub fn is_torn(&self) -> bool {
+        (self.committed && self.rolled_back)
+            || (self.written && !self.committed)
+            || (self.told_committed && !self.committed)
+            || (self.told_otherwise && self.committed)
+    }
 }
 
 /// A version that a log has accepted.
@@ -346,6 +418,8 @@ pub(super) enum Wrong {
     LateMessageActed { group: DataGroup },
     /// S11: a request outside every moving range was refused because of a job.
     RefusedOutside { footprint: KeyRange },
+    /// S4: a group told a version of a key as its newest, and it wasn't.
+    StaleLatest { key: RawKey, group: DataGroup },
     /// S12: a target admitted a commit timestamp that the source had fenced.
     AdmittedBelowFence { key: RawKey, commit_ts: Timestamp, group: DataGroup },
 }

@@ -6,9 +6,10 @@ use super::World;
 use super::bounds::Look;
 use super::component::{CommandId, GroupStateId, Message, RoutesId, Site};
 use super::data_group::DataGroup;
+use super::environment::advance_command;
 use super::state::{Ask, State, slot};
 use rustc_hash::FxHashMap;
-use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
+use splitjob_core::catalog::{Catalog, CatalogRejection};
 use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
@@ -334,13 +335,17 @@ impl World {
         memo(&mut worker.decisions, key, |_| {
             let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
             let mut decided: Vec<(u8, MessageId)> = Vec::new();
-            for (clock, reading) in self.clock_readings(heads[0]).into_iter().enumerate() {
+            let readings = self.clock_readings(heads[0]);
+            let on_time = readings.iter().enumerate().map(|(clock, reading)| (clock as u8, *reading, 0));
+            let overdue = readings.iter().enumerate().filter(|_| self.bounds.overdue > 0);
+            let overdue = overdue.map(|(clock, reading)| (clock as u8 | OVERDUE, *reading, u64::MAX));
+            for (clock, reading, now_ms) in on_time.chain(overdue) {
                 let observed = Observed {
                     routes: catalog.routes(),
                     oldest_live_job: catalog.oldest_live_job(),
                     lacking: catalog.lacking(0),
                     clock: reading,
-                    now_ms: 0,
+                    now_ms,
                     source: Some(self.tables.observed.at(source).clone()),
                     target: Some(self.tables.observed.at(target).clone()),
                 };
@@ -348,7 +353,7 @@ impl World {
                 if let Some(message) = self.message(heads, catalog, job, step) {
                     let message = self.tables.messages.intern(message);
                     if decided.iter().all(|(_, other)| *other != message) {
-                        decided.push((clock as u8, message));
+                        decided.push((clock, message));
                     }
                 }
             }
@@ -373,13 +378,7 @@ impl World {
         step: Step,
     ) -> Option<Message> {
         match step {
-            Step::Advance(advance) => Some(Message::Catalog(CatalogCommand::AdvanceJob(AdvanceJob {
-                job: job.id,
-                expected_revision: job.revision,
-                expected_version: catalog.routes().version,
-                now_ms: 0,
-                advance,
-            }))),
+            Step::Advance(advance) => Some(Message::Catalog(advance_command(catalog, job, advance))),
             Step::Command { group, action } => Some(job_message(DataGroup::of(group), job, action)),
             Step::Adopt { group } => {
                 let adopt = GroupCommand::Adopt(Adoption::of(catalog.routes()));
@@ -418,6 +417,9 @@ impl World {
     }
 }
 
+/// The bit of a clock's reading at which the budget of a fence is spent.
+pub(super) const OVERDUE: u8 = 0x80;
+
 /// What came of appending a command to a log.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Appended {
@@ -427,6 +429,16 @@ pub(super) enum Appended {
     Unchanged,
     /// It was refused; the number of the rejection.
     Refused(u32),
+}
+
+impl Appended {
+    /// The state afterwards, given the one before, and whether it is another.
+    pub(super) fn after(self, before: &State) -> (State, bool) {
+        match self {
+            Appended::Changed(after) => (after, true),
+            Appended::Unchanged | Appended::Refused(_) => (*before, false),
+        }
+    }
 }
 
 pub(super) fn job_message(to: DataGroup, job: &SplitJob, action: JobAction) -> Message {

@@ -5,7 +5,7 @@ use super::action::{Action, Delivery};
 use super::component::{Control, Holder, Message};
 use super::data_group::DataGroup;
 use super::history::Event;
-use super::memo::{Addressed, Appended, MessageId, Worker, job_message};
+use super::memo::{Addressed, Appended, MessageId, OVERDUE, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
 use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobGuards, next_import};
@@ -38,7 +38,11 @@ impl World {
         let number = number_of(job.id);
         for (clock, message) in self.decisions(worker, state, job, holder).iter().copied() {
             let action = |delivery| Action::Migrate { job: number, migrator, clock, delivery };
-            let sent = self.sent(state, control, turn);
+            let is_overdue = clock & OVERDUE != 0;
+            if is_overdue && control.overdue_left == 0 {
+                continue;
+            }
+            let sent = self.sent(state, control, turn, is_overdue);
             if let Some((arrived, event)) = self.arrive(worker, &sent, message, Arrival::AsSent) {
                 let arrived = self.holding(arrived, job.id, migrator);
                 step(action(Delivery::AtOnce), arrived, event.clone());
@@ -56,10 +60,12 @@ impl World {
     }
 
     /// Taking over from another uses up the budget; taking up what nobody holds doesn't.
-    fn sent(&self, state: &State, control: &Control, turn: Turn) -> State {
+    fn sent(&self, state: &State, control: &Control, turn: Turn, is_overdue: bool) -> State {
         let mut sent = *state;
-        if turn == Turn::TakeOver {
-            let control = Control { takeovers_left: control.takeovers_left - 1, ..control.clone() };
+        if turn == Turn::TakeOver || is_overdue {
+            let mut control = control.clone();
+            control.takeovers_left -= u8::from(turn == Turn::TakeOver);
+            control.overdue_left -= u8::from(is_overdue);
             sent[slot::CONTROL] = self.tables.controls.intern(control);
         }
         sent
@@ -113,7 +119,10 @@ impl World {
             Addressed::Catalog => self.arrive_at_catalog(worker, state, message)?,
             Addressed::Group(group, command, token) => {
                 let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
-                self.note_attempt(after, group, token, arrival)
+                match self.tables.commands.at(command) {
+                    GroupCommand::Txn(command) => (after, self.txn_event(state, group, command, true, None)),
+                    _ => self.note_attempt(after, group, token, arrival),
+                }
             }
         };
         let network = self.tables.networks.at(after[slot::NETWORK]);
@@ -222,7 +231,7 @@ pub(super) fn job_of_move(index: u8) -> JobId {
 }
 
 /// The job's identifier, as actions have it.
-fn number_of(job: JobId) -> u8 {
+pub(super) fn number_of(job: JobId) -> u8 {
     u8::try_from(job.0).expect("a scenario has few jobs")
 }
 

@@ -19,14 +19,16 @@ mod process;
 mod property;
 mod start;
 mod state;
+mod txns;
 pub mod view;
 
-pub use action::{Action, Delivery, KINDS};
+pub use action::{Action, Delivery, KINDS, TxnDelivery, TxnStep};
 pub use bounds::{
-    Bounds, ClientRead, ClientWrite, Collection, Key, Look, Move, Start, deleted, deletes, put, reads, scans, ts,
-    writes,
+    Bounds, ClientPrefixDelete, ClientRead, ClientTxn, ClientWrite, Collection, Key, Look, Move, Start, deleted,
+    deletes, put, reads, scans, ts, writes,
 };
 pub use claim::Claim;
+pub use component::Fate;
 pub use data_group::{DataGroup, Journey};
 pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
@@ -147,7 +149,11 @@ impl World {
         }
         state[slot::CATALOG] = tables.catalogs.intern(catalog);
         state[slot::CONTROL] = tables.controls.intern(Control::new(&self.bounds));
-        state[slot::NETWORK] = tables.networks.intern(Network { late: Vec::new(), holds_left: self.bounds.holds });
+        state[slot::NETWORK] = tables.networks.intern(Network {
+            late: Vec::new(),
+            holds_left: self.bounds.holds,
+            txn_holds_left: self.bounds.txn_holds,
+        });
         state[slot::COORDINATORS] = tables.coordinators.intern(Coordinators { copies });
         state[slot::CLIENTS] = tables.clients.intern(Clients::new(&self.bounds));
         state[slot::HISTORY] = tables.histories.intern(History::default());

@@ -36,13 +36,19 @@ enum Process {
     Collector(DataGroup),
     /// Clients, as far as one group answers them.
     Clients(DataGroup),
+    /// Clients of transactions, as far as one group answers them.
+    Txns(DataGroup),
+    /// Clients that give their transactions up.
+    GivingUp,
+    /// Resolvers of locks.
+    Resolvers,
 }
 
 /// The numbers of the components that a process looks at; places that it doesn't need are zero.
 type Seen = [u32; MOST_SEEN];
 
 /// No process looks at more components than this.
-const MOST_SEEN: usize = 5;
+const MOST_SEEN: usize = 6;
 
 /// A process, and the components that decide about its steps.
 #[derive(Clone, Copy, Debug)]
@@ -86,11 +92,13 @@ impl Processes {
         }
         if bounds.holds > 0 {
             add(Process::LateToCatalog, &[CATALOG, NETWORK]);
-            for group in groups() {
-                // Without the gate, a node's copy of the routes decides what an entry does.
-                let seen = [site(group), NETWORK, CONTROL, CATALOG];
-                add(Process::LateTo(group), if nodes_routes_matter { &seen } else { &seen[..3] });
-            }
+        }
+        for group in groups().filter(|_| bounds.holds + bounds.txn_holds > 0) {
+            // Without the gate, a node's copy of the routes decides what an entry does; the history asks whose a key is
+            // when a transaction's step arrives.
+            let seen = [site(group), NETWORK, CONTROL, CATALOG];
+            let needs_catalog = nodes_routes_matter || bounds.txn_holds > 0;
+            add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
         }
         for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
             add(Process::Voters(group), &[site(group), CONTROL]);
@@ -108,6 +116,17 @@ impl Processes {
         }
         for group in groups() {
             add(Process::Clients(group), &[CATALOG, COORDINATORS, CLIENTS, site(group)]);
+        }
+        for group in groups().filter(|_| !bounds.txns.is_empty()) {
+            add(Process::Txns(group), &[CATALOG, COORDINATORS, CLIENTS, NETWORK, site(group)]);
+        }
+        if bounds.txns_are_given_up {
+            add(Process::GivingUp, &[CLIENTS]);
+        }
+        if bounds.resolvers {
+            let mut seen = vec![CATALOG, COORDINATORS, NETWORK];
+            seen.extend(groups().map(site));
+            add(Process::Resolvers, &seen);
         }
         Processes(list)
     }
@@ -194,6 +213,9 @@ impl World {
             Process::Operator => self.operator_steps(worker, state, &mut take),
             Process::Collector(group) => self.collections(worker, state, group, &mut take),
             Process::Clients(group) => self.client_steps(worker, state, group, &mut take),
+            Process::Txns(group) => self.txn_steps(worker, state, group, &mut take),
+            Process::GivingUp => self.give_up(state, &mut take),
+            Process::Resolvers => self.resolver_steps(worker, state, &mut take),
         }
         let start = worker.lists.changes.len() as u32;
         worker.lists.changes.extend(changes);

@@ -1,7 +1,7 @@
 //! States and steps as values that can be told: for stories, traces and pages, never for the search.
 
 use super::World;
-use super::component::{Answered, Message, Wrong};
+use super::component::{Answered, Fate, Message, Wrong};
 use super::data_group::DataGroup;
 use super::memo::Worker;
 use super::state::{State, slot};
@@ -92,6 +92,8 @@ pub struct Record {
     pub collected_through: Timestamp,
     /// The greatest commit timestamp of what each job's source owned when the job entered DELTA_COPY.
     pub fenced_through: BTreeMap<JobId, Timestamp>,
+    /// What became of each transaction of the scenario that has begun.
+    pub txns: BTreeMap<u8, Fate>,
     /// What happened that must not.
     pub misdeeds: Vec<Misdeed>,
 }
@@ -132,6 +134,13 @@ pub enum Misdeed {
     RefusedOutside {
         /// The routing keys that it asked for.
         footprint: KeyRange,
+    },
+    /// A group told a version of a key as its newest, and it wasn't (S4).
+    StaleLatest {
+        /// The raw key.
+        key: RawKey,
+        /// The group.
+        group: DataGroup,
     },
     /// A target admitted a commit timestamp that the source had fenced.
     AdmittedBelowFence {
@@ -205,6 +214,7 @@ impl World {
             written,
             reads: history.reads.iter().map(read_record).collect(),
             collected_through: history.collected_through,
+            txns: history.txns.clone(),
             fenced_through: history.fenced.iter().map(|(job, fenced)| (*job, fenced.through)).collect(),
             misdeeds: history.wrongs.iter().map(misdeed).collect(),
         }
@@ -254,6 +264,7 @@ fn misdeed(wrong: &Wrong) -> Misdeed {
         Wrong::AdmittedByNonOwner { key, group } => Misdeed::AdmittedByNonOwner { key: key.clone(), group: *group },
         Wrong::LateMessageActed { group } => Misdeed::LateMessageActed { group: *group },
         Wrong::RefusedOutside { footprint } => Misdeed::RefusedOutside { footprint: footprint.clone() },
+        Wrong::StaleLatest { key, group } => Misdeed::StaleLatest { key: key.clone(), group: *group },
         Wrong::AdmittedBelowFence { key, commit_ts, group } => {
             Misdeed::AdmittedBelowFence { key: key.clone(), commit_ts: *commit_ts, group: *group }
         }

@@ -80,6 +80,9 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn of_file(name: &str, text: &str) -> Vec<Citation> {
     let is_test_file = name.contains("/tests/") || name.ends_with("/tests.rs");
     let role_of_file = ROLES.iter().find(|(start, _)| name.starts_with(start)).and_then(|(_, role)| *role);
+    if name.starts_with(TOOLS) {
+        return Vec::new();
+    }
     let mut is_test = is_test_file;
     let mut citations = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -121,9 +124,11 @@ fn gates(code: &str) -> impl Iterator<Item = String> {
 /// Where sources are.
 const DIRS: [&str; 4] = ["impl", "model", "refinement", "tests"];
 
+/// Sources that speak of rules without having to do with them.
+const TOOLS: &str = "impl/cli/";
+
 /// What sources that are no tests have to do with the rules that they cite: the first that fits counts.
-const ROLES: [(&str, Option<Role>); 6] = [
-    ("impl/cli/", None),
+const ROLES: [(&str, Option<Role>); 5] = [
     ("impl/", Some(Role::Implements)),
     ("model/src/world/property.rs", Some(Role::Checks)),
     ("model/src/world/liveness.rs", Some(Role::Checks)),

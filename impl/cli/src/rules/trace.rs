@@ -56,7 +56,9 @@ pub(crate) fn trace(rules: &[Rule], evidence: &Evidence<'_>) -> Vec<Traced> {
 
 fn of(rule: &Rule, evidence: &Evidence<'_>) -> Traced {
     let ids = stands_for(rule);
-    let implemented = places(&ids, Role::Implements, evidence);
+    // What must be true is checked and broken; nothing implements it by itself.
+    let is_property = ['S', 'L'].contains(&rule.id.kind());
+    let implemented = if is_property { Vec::new() } else { places(&ids, Role::Implements, evidence) };
     let checked = places(&ids, Role::Checks, evidence);
     let broken = breaking(&ids, rule, evidence);
     let lacks = match rule.id.kind() {
@@ -64,7 +66,7 @@ fn of(rule: &Rule, evidence: &Evidence<'_>) -> Traced {
             let has_place = RuleId::cited(evidence.assumptions).contains(&rule.id);
             if has_place { Vec::new() } else { vec!["a place in specs/assumptions.md"] }
         }
-        'S' | 'L' => lacking([("a property", checked.is_empty()), ("a gap", broken.is_empty())]),
+        _ if is_property => lacking([("a property", checked.is_empty()), ("a gap", broken.is_empty())]),
         _ => lacking([
             ("code", implemented.is_empty()),
             ("a property, a test or a gap", checked.is_empty() && broken.is_empty()),
