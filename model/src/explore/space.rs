@@ -84,13 +84,13 @@ impl<const N: usize> PackedState for [u32; N] {
 }
 
 #[inline]
-fn join(low: u32, high: u32) -> u64 {
+pub(super) fn join(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
 /// The high and the low half of the 128-bit product, folded: two words in, all bits of both mixed.
 #[inline]
-fn fold(left: u64, right: u64) -> u64 {
+pub(super) fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     (product as u64) ^ (product >> 64) as u64
 }
