@@ -5,6 +5,7 @@
 
 mod changes;
 pub mod diagram;
+mod end;
 mod ending;
 mod names;
 mod opening;
@@ -13,12 +14,13 @@ mod telling;
 pub(crate) mod typeset;
 mod words;
 
+pub use end::{End, Ending};
 pub use opening::bounds;
 pub use portrait::portrait;
 
 use crate::world::happening::Happening;
 use crate::world::view::Scene;
-use crate::world::{Action, Bounds, DataGroup, Property, State, Worker, World};
+use crate::world::{Action, Bounds, DataGroup, State, Worker, World};
 use names::Names;
 use splitjob_core::job::PhaseName;
 
@@ -33,8 +35,10 @@ pub struct Story {
     pub first_phase: PhaseName,
     /// What happens.
     pub steps: Vec<StepView>,
-    /// The property that the last state violates, and how.
-    pub ending: Option<(Property, String)>,
+    /// How many steps lead to those that repeat for ever, if any do.
+    pub stem: Option<usize>,
+    /// What it comes to.
+    pub ending: Option<Ending>,
     /// Everyone who takes part, with their names, in the order in which a diagram shows them.
     pub lanes: Vec<(Lane, String)>,
 }
@@ -184,20 +188,17 @@ impl<'w> Teller<'w> {
 }
 
 impl Story {
-    /// Tells the steps from the first state of the world on, and how their last state violates the property.
-    pub fn of(world: &World, steps: &[(Action, State)], violates: Option<Property>) -> Story {
+    /// Tells the steps from the first state of the world on, and what they come to.
+    pub fn of(world: &World, steps: &[(Action, State)], end: &End) -> Story {
         let way = world.way_to_start();
         let mut teller = Teller::new(world, world.first_state());
         let cast = opening::cast(world.bounds());
         let prologue = opening::prologue(world, teller.scene(), &way);
         let first_phase = phase_of(teller.scene());
         let steps: Vec<StepView> = steps.iter().map(|(action, state)| teller.tell(*action, *state)).collect();
-        let ending = violates.map(|property| {
-            let told = ending::violation(world, teller.scene(), property, steps.last());
-            (property, told)
-        });
+        let ending = end::told(world, teller.scene(), &steps, end);
         let lanes = lanes(&steps, world.bounds());
-        Story { cast, prologue, first_phase, steps, ending, lanes }
+        Story { cast, prologue, first_phase, steps, stem: end.stem(), ending, lanes }
     }
 }
 

@@ -58,6 +58,8 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 named! {
     /// A safety property: it holds in every reachable state.
     Property {
