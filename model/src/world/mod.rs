@@ -10,8 +10,10 @@ mod client;
 mod component;
 mod data_group;
 mod environment;
+mod goals;
 pub mod happening;
 mod history;
+mod judge;
 mod liveness;
 mod memo;
 mod migrator;
@@ -30,9 +32,10 @@ pub use bounds::{
 pub use claim::Claim;
 pub use component::Fate;
 pub use data_group::{DataGroup, Journey};
+pub use judge::Leftover;
 pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
-pub use property::{Goal, Leftover, Property};
+pub use property::{Goal, Property};
 pub use state::State;
 
 use crate::explore::{Space, Successor};
