@@ -3,11 +3,11 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod harness;
 
-use harness::{Cluster, SOURCE, TARGET, moving, seen, ts, txn};
+use harness::{Cluster, SOURCE, TARGET, ts};
 use splitjob_core::catalog::{Advance, CatalogRejection};
 use splitjob_core::gate::Gates;
-use splitjob_core::group::{GroupCommand, JobAction, JobCommand, JobGuards, Outcome, Rejection, VoterReport};
-use splitjob_core::id::{JobEpoch, NodeId, VoterId};
+use splitjob_core::group::{GroupCommand, JobAction, JobGuards, Rejection, VoterReport};
+use splitjob_core::id::{GroupId, JobEpoch, NodeId, VoterId};
 use splitjob_core::job::{
     Barrier, FailReason, JobOptions, Observed, ObservedGroup, Phase, PhaseName, Step, WaitingFor, decide,
 };
@@ -16,7 +16,6 @@ use std::collections::BTreeSet;
 
 const BEFORE_THE_CUTOVER: [PhaseName; 5] =
     [PhaseName::Planned, PhaseName::Backfill, PhaseName::Fence, PhaseName::DeltaCopy, PhaseName::Cutover];
-const WHILE_FENCED: [PhaseName; 3] = [PhaseName::Fence, PhaseName::DeltaCopy, PhaseName::Cutover];
 
 /// Decides with a second voter in both groups, which has applied nothing or what the leader has.
 fn decide_with_a_laggard(cluster: &Cluster, has_caught_up: bool) -> Step {
@@ -29,7 +28,7 @@ fn decide_with_a_laggard(cluster: &Cluster, has_caught_up: bool) -> Step {
     decide(cluster.job(), Some(cluster.job().epoch), &observed, Gates::all())
 }
 
-fn waits_for(group: splitjob_core::id::GroupId, barrier: Barrier) -> Step {
+fn waits_for(group: GroupId, barrier: Barrier) -> Step {
     Step::Wait(WaitingFor::Voters { group, barrier, pending: vec![VoterId(2)] })
 }
 
@@ -112,10 +111,7 @@ fn a_group_that_does_not_answer_is_named() {
         (PhaseName::Cleanup, TARGET),
         (PhaseName::Abandoning, TARGET),
     ] {
-        let mut cluster = match phase {
-            PhaseName::Abandoning => abandoned_in(PhaseName::Backfill),
-            phase => Cluster::with_job_in(phase),
-        };
+        let mut cluster = Cluster::in_phase(phase);
         cluster.silent.insert(group);
         let step = cluster.run_before(|step| matches!(step, Step::Wait(_)));
         assert_eq!(step, Step::Wait(WaitingFor::Answer { group }), "{phase}");
@@ -133,19 +129,6 @@ fn a_node_that_can_not_run_the_protocol_stops_the_job_and_is_named() {
         assert_eq!(cluster.decide(), Step::Wait(WaitingFor::Capability { node: NodeId(7) }), "{phase}");
         cluster.report_node(true);
         cluster.run_to(PhaseName::Done);
-    }
-}
-
-#[test]
-fn a_node_that_can_not_run_the_protocol_stops_neither_giving_back_nor_giving_up() {
-    for phase in WHILE_FENCED {
-        let mut cluster = Cluster::with_job_in(phase);
-        cluster.report_node(false);
-        cluster.now_ms += 20_000;
-        assert_eq!(cluster.decide(), Step::Advance(Advance::Unfence), "{phase}");
-        cluster.advance(Advance::Unfence).expect("giving back needs no capability");
-        cluster.advance(Advance::Abandon).expect("giving up needs no capability");
-        cluster.run_to(PhaseName::Abandoned);
     }
 }
 
@@ -191,117 +174,6 @@ fn a_range_that_does_not_come_to_rest_is_reported_and_takes_writes() {
 }
 
 #[test]
-fn a_fence_that_outlives_its_budget_is_lifted_and_copying_goes_on() {
-    for phase in WHILE_FENCED {
-        let mut cluster = Cluster::with_job_in(phase);
-        cluster.apply_job(SOURCE, JobAction::ArmWriteFence).expect("the source takes the guard");
-        cluster.now_ms += 9_999;
-        assert_ne!(cluster.decide(), Step::Advance(Advance::Unfence), "{phase}: the budget is not spent");
-        cluster.now_ms += 1;
-        let (epoch, refused) = (cluster.job().epoch, cluster.write("m", 50));
-        assert_eq!(refused, Err(Rejection::RouteWriteFenced), "{phase}");
-        cluster.step();
-        assert_eq!((cluster.phase(), cluster.job().epoch), (PhaseName::Backfill, epoch.successor()), "{phase}");
-        cluster.run_before(|step| matches!(step, Step::Advance(Advance::ChooseWindow { .. })));
-        assert_eq!(cluster.write("m", 50), Ok(Outcome::Written { commit_ts: ts(50) }), "{phase}");
-        cluster.run_to(PhaseName::Done);
-        assert_eq!(seen(cluster.read(TARGET, "m", 200)), [50], "{phase}");
-    }
-}
-
-#[test]
-fn the_budget_is_kept_though_nobody_answers() {
-    for phase in WHILE_FENCED {
-        let mut cluster = Cluster::with_job_in(phase);
-        cluster.silent.extend([SOURCE, TARGET]);
-        cluster.now_ms += 10_000;
-        assert_eq!(cluster.decide(), Step::Advance(Advance::Unfence), "{phase}");
-    }
-}
-
-#[test]
-fn a_late_command_of_an_attempt_that_was_given_back_does_not_fence_again() {
-    let mut cluster = Cluster::with_job_in(PhaseName::Cutover);
-    let job = cluster.job();
-    let late = |action| GroupCommand::Job(JobCommand { token: job.token(), range: moving(), action });
-    let late = [
-        late(JobAction::ArmWriteFence),
-        late(JobAction::ArmReadFence { expected_cutover_version: harness::version(3) }),
-    ];
-    cluster.advance(Advance::Unfence).expect("the cutover is not committed");
-    cluster.run_before(|step| matches!(step, Step::Advance(Advance::ChooseWindow { .. })));
-    for command in &late {
-        let refused = cluster.apply(SOURCE, command);
-        assert!(matches!(refused, Err(Rejection::StaleEpoch { .. })), "{refused:?}");
-    }
-    cluster.write("m", 50).expect("nothing is fenced");
-}
-
-#[test]
-fn a_range_that_was_fenced_as_often_as_allowed_fails_writable_and_can_be_retried() {
-    let mut cluster = Cluster::with_job_in(PhaseName::Fence);
-    for attempt in 1..=3 {
-        cluster.run_to(PhaseName::Fence);
-        cluster.now_ms += 10_000;
-        assert_eq!(cluster.decide(), Step::Advance(Advance::Unfence), "attempt {attempt}");
-        cluster.step();
-    }
-    cluster.run_to(PhaseName::Failed);
-    let Phase::Failed(failed) = &cluster.job().phase else { unreachable!("the phase was asked for") };
-    assert_eq!(failed.reason, FailReason::FenceAttemptsExhausted);
-    cluster.write("m", 50).expect("the range of a failed job takes writes");
-    cluster.advance(Advance::Retry).expect("a failed job can be retried");
-    cluster.run_to(PhaseName::Done);
-    assert_eq!(seen(cluster.read(TARGET, "m", 200)), [50]);
-}
-
-fn abandoned_in(phase: PhaseName) -> Cluster {
-    let mut cluster = Cluster::with_job_in(phase);
-    if cluster.job().epoch == JobEpoch(0) {
-        cluster.advance(Advance::TakeOver).expect("any live job can be taken over");
-    }
-    cluster.advance(Advance::Abandon).expect("the cutover is not committed");
-    cluster
-}
-
-#[test]
-fn a_job_that_is_given_up_leaves_nothing_whatever_phase_it_was_in() {
-    for phase in BEFORE_THE_CUTOVER {
-        let mut cluster = abandoned_in(phase);
-        cluster.run_to(PhaseName::Abandoned);
-        for group in [SOURCE, TARGET] {
-            assert!(cluster.group(group).jobs().is_empty(), "{phase}: guards are left on group {group}");
-        }
-        assert_eq!(cluster.stored(TARGET, Keyspace::Staged), [], "{phase}");
-        assert_eq!(seen(cluster.scan(SOURCE, &moving(), 40)), [5, 3], "{phase}");
-        cluster.write("m", 50).expect("the range takes writes");
-        cluster.start("m", TARGET, JobOptions::default()).expect("the range is at rest");
-        cluster.run_to(PhaseName::Done);
-        assert_eq!(seen(cluster.scan(TARGET, &moving(), 200)), [50, 3], "{phase}");
-    }
-}
-
-#[test]
-fn the_target_of_an_abandoned_job_takes_no_late_rows() {
-    let mut cluster = Cluster::with_job_in(PhaseName::Backfill);
-    let copy = cluster.run_before(|step| matches!(step, Step::Copy(_)));
-    let late = cluster.commands(&copy);
-    cluster.advance(Advance::Abandon).expect("the cutover is not committed");
-    cluster.step();
-    let [(group, import)] = late.as_slice() else { panic!("a copy is one command: {late:?}") };
-    assert!(matches!(cluster.apply(*group, import), Err(Rejection::StaleEpoch { .. })));
-    cluster.run_to(PhaseName::Abandoned);
-    assert!(matches!(cluster.apply(*group, import), Err(Rejection::JobClosed { .. })));
-}
-
-#[test]
-fn a_target_does_not_forget_while_rows_are_staged() {
-    let mut cluster = abandoned_in(PhaseName::DeltaCopy);
-    let close = JobAction::Close { oldest_live_job: cluster.job().id };
-    assert_eq!(cluster.apply_job(TARGET, close), Err(Rejection::StagedRowsLeft));
-}
-
-#[test]
 fn a_cutover_whose_version_moved_is_armed_anew() {
     let mut cluster = Cluster::with_job_in(PhaseName::Cutover);
     let commit = cluster.run_before(|step| matches!(step, Step::Advance(Advance::CommitCutover { .. })));
@@ -321,12 +193,12 @@ fn the_floor_is_above_everything_imported_committed_and_read() {
     let mut cluster = Cluster::with_job_in(PhaseName::Backfill);
     cluster.write("a", 60).expect("the left route takes writes");
     cluster.read(SOURCE, "a", 70).expect("the left route serves reads");
-    let floor_of = |step: Step| match step {
-        Step::Advance(Advance::CommitCutover { min_write_ts_exclusive, .. }) => min_write_ts_exclusive,
-        other => panic!("{other:?} is no cutover"),
-    };
     let is_commit = |step: &Step| matches!(step, Step::Advance(Advance::CommitCutover { .. }));
-    assert_eq!(floor_of(cluster.run_before(is_commit)), ts(70));
+    let commit = cluster.run_before(is_commit);
+    let Step::Advance(Advance::CommitCutover { min_write_ts_exclusive, .. }) = commit else {
+        unreachable!("{commit:?}")
+    };
+    assert_eq!(min_write_ts_exclusive, ts(70));
 }
 
 #[test]
@@ -335,18 +207,6 @@ fn the_horizon_moves_with_the_range() {
     cluster.apply(SOURCE, &GroupCommand::Collect { through: ts(4) }).expect("a collection is never refused");
     cluster.run_to(PhaseName::Done);
     assert_eq!(cluster.read(TARGET, "m", 3), Err(Rejection::ReadTooOld { horizon: ts(4) }));
-}
-
-#[test]
-fn a_waiting_transaction_does_not_hold_writers_longer_than_the_budget() {
-    let mut cluster = Cluster::with_job_in(PhaseName::Backfill);
-    let one = txn("n", 6);
-    cluster.prepare(SOURCE, &one, 9, &["n"]).expect("the key is free");
-    cluster.run_before(|step| matches!(step, Step::Wait(WaitingFor::Lock { .. })));
-    cluster.now_ms += 10_000;
-    cluster.run_to(PhaseName::Backfill);
-    cluster.abort(SOURCE, &one, 9, &["n"]).expect("the transaction is prepared");
-    cluster.run_to(PhaseName::Done);
 }
 
 #[test]

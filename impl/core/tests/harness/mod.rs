@@ -9,7 +9,9 @@ use splitjob_core::group::{
     Mutation, Outcome, ReadAnswer, ReadRequest, ReadShape, Rejection, TxnAction, TxnCommand, WriteRequest, next_import,
 };
 use splitjob_core::id::{CatalogVersion, GroupId, JobEpoch, NodeId, RouteId, VoterId};
-use splitjob_core::job::{CopyOrder, JobOptions, Observed, ObservedGroup, PhaseName, SplitJob, Step, decide};
+use splitjob_core::job::{
+    CopyOrder, FailReason, JobOptions, Observed, ObservedGroup, PhaseName, SplitJob, Step, decide,
+};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
@@ -52,6 +54,32 @@ impl Cluster {
         cluster.start("m", TARGET, JobOptions::default()).expect("the range is at rest");
         cluster.run_to(phase);
         cluster
+    }
+
+    /// As [`Cluster::with_job_in`], and then the job is given up.
+    pub(crate) fn abandoned_in(phase: PhaseName) -> Cluster {
+        let mut cluster = Cluster::with_job_in(phase);
+        if cluster.job().epoch == JobEpoch(0) {
+            cluster.advance(Advance::TakeOver).expect("any live job can be taken over");
+        }
+        cluster.advance(Advance::Abandon).expect("the cutover is not committed");
+        cluster
+    }
+
+    /// As [`Cluster::with_job_in`], also for the phases off the way to DONE.
+    pub(crate) fn in_phase(phase: PhaseName) -> Cluster {
+        if matches!(phase, PhaseName::Abandoning | PhaseName::Abandoned) {
+            let mut cluster = Cluster::abandoned_in(PhaseName::Fence);
+            cluster.run_to(phase);
+            return cluster;
+        }
+        if phase == PhaseName::Failed {
+            let mut cluster = Cluster::with_job_in(PhaseName::Backfill);
+            let reason = FailReason::Refused { message: "a word".to_owned() };
+            cluster.advance(Advance::Fail { reason }).expect("BACKFILL can fail");
+            return cluster;
+        }
+        Cluster::with_job_in(phase)
     }
 
     pub(crate) fn group(&self, id: GroupId) -> &Group<MemoryStore> {
@@ -241,8 +269,12 @@ impl Cluster {
     }
 
     pub(crate) fn delete_prefix(&mut self, group: GroupId, prefix: &str, part: &KeyRange, commit_ts: u64) -> Answer {
-        let request =
-            DeletePrefix { prefix: RawKey::from(prefix), part: part.clone(), commit_ts: ts(commit_ts), routed_by: None };
+        let request = DeletePrefix {
+            prefix: RawKey::from(prefix),
+            part: part.clone(),
+            commit_ts: ts(commit_ts),
+            routed_by: None,
+        };
         self.apply(group, &GroupCommand::DeletePrefix(request))
     }
 
