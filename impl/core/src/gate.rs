@@ -144,6 +144,8 @@ gates! {
     FloorCoversFence = "P5";
     /// The target's floor is at least every read that the source has served.
     FloorCoversReads = "P5";
+    /// What a target imports counts as committed there: the next move of the range must find it below its fence.
+    ImportsCountAsCommitted = "G7";
     /// The floor is a whole timestamp, not its milliseconds.
     FloorIsExact = "G7";
     /// The target refuses reads whose versions the source had collected before the move.
@@ -180,6 +182,8 @@ gates! {
     FenceBudget = "J10";
     /// A new attempt tells a group its epoch before it goes on after a fence was lifted.
     UnfenceBeforeCopy = "J10";
+    /// A range that was given back is fenced anew under another attempt, so that no late lifting meets the new fence.
+    FenceInNewAttempt = "J10";
     /// Abandoning a job gives the route back for writes in the command that says so.
     AbandonUnfencesRoute = "J8";
     /// Abandoning a job raises its epoch before anything is removed.

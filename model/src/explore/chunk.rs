@@ -71,6 +71,7 @@ impl<P: Space> Hand<P> {
         space.successors(&mut self.worker, state, &mut self.successors);
         chunk.tally.expanded(index, self.successors.len());
         for successor in &self.successors {
+            chunk.tally.steps_by_kind[space.kind(successor.label)] += 1;
             let hash = successor.state.hash64();
             if edges {
                 chunk.labels.push(successor.label);

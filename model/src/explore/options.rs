@@ -22,6 +22,8 @@ pub struct Options<'a> {
     pub max_time: Option<Duration>,
     /// Stops when somebody sets it.
     pub cancel: Option<&'a AtomicBool>,
+    /// How many unique states there should be, if that is known from before: for an estimate of what is left, nothing else.
+    pub expected_states: Option<usize>,
     /// Told after every round, on the calling thread. A round is about a hundred thousand successors; limits are looked at
     /// between rounds, too.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
@@ -59,10 +61,17 @@ pub struct Progress {
     pub unique: usize,
     /// Unique states whose successors are known.
     pub expanded: usize,
+    /// Unique states whose successors are not known yet.
+    pub frontier: usize,
     /// Initial states and successors so far, duplicates included.
     pub generated: u64,
-    /// Seconds since the start.
+    /// Seconds since the start, those before a checkpoint included.
     pub seconds: f64,
+    /// States expanded a second, of late.
+    pub states_per_second: f64,
+    /// About how many seconds are left, as far as can be told: from the number of states that are expected, else from how
+    /// fast the levels shrink. Nothing while they grow.
+    pub seconds_left: Option<f64>,
     /// Bytes allocated by the explorer.
     pub bytes: usize,
 }

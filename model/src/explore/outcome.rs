@@ -2,7 +2,7 @@
 
 use super::edges::Edges;
 use super::options::StopAt;
-use super::space::PackedState;
+use super::space::{KINDS, PackedState};
 use super::store::Store;
 use super::tally::Tally;
 use super::trace::Trace;
@@ -193,6 +193,11 @@ impl<S: PackedState> Exploration<S> {
     /// complete, the initial states differ from each other, and stateright was kept from stopping early.
     pub fn generated(&self) -> u64 {
         self.tally.generated
+    }
+
+    /// Successors of all expanded states, duplicates included, by [`Space::kind`](super::Space::kind).
+    pub fn steps_by_kind(&self) -> &[u64; KINDS] {
+        &self.tally.steps_by_kind
     }
 
     /// Transitions kept; zero if edges were not asked for.

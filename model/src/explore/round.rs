@@ -5,7 +5,7 @@ use super::crew::all_at_once;
 use super::edges::Edges;
 use super::space::{PackedState, Space};
 use super::store::{Store, Tail};
-use super::visited::{Entered, LAST_ID, Shard};
+use super::visited::{Entered, LAST_ID, Shard, shard_of};
 use std::sync::{Mutex, PoisonError};
 
 /// What a round works on and leaves behind.
@@ -98,6 +98,34 @@ pub(super) fn enter<S: PackedState>(
     })?;
     let ranks = Ranks::of(findings, chunks.len() << shift, base, shift);
     commit(tables, chunks, findings, &ranks, threads)
+}
+
+/// Enters the stored states into an empty visited set, with so many threads; says whether any of them was there twice.
+pub(super) fn enter_stored<S: PackedState>(tables: &mut Tables<S>, threads: usize) -> Result<bool, String> {
+    let store = &tables.store;
+    let mut by_shard = vec![Vec::new(); tables.shards.len()];
+    let mut is_twice = false;
+    for start in (0..store.len()).step_by(STORED) {
+        by_shard.iter_mut().for_each(Vec::clear);
+        for index in start..store.len().min(start.saturating_add(STORED as u32)) {
+            let hash = store.state(index).hash64();
+            by_shard[shard_of(hash)].push((hash, index));
+        }
+        let work = Mutex::new(tables.shards.iter_mut().zip(&by_shard));
+        let twice = all_at_once(vec![(); threads], |()| {
+            let mut is_twice = false;
+            while let Some((shard, states)) = next(&work) {
+                shard.reserve(states.len());
+                for (hash, index) in states {
+                    let entered = shard.enter(*hash, *index, |id| store.state(id).same(store.state(*index)));
+                    is_twice |= matches!(entered, Entered::Known(_));
+                }
+            }
+            is_twice
+        })?;
+        is_twice |= twice.contains(&true);
+    }
+    Ok(is_twice)
 }
 
 /// Gives the new candidates their index, their place in the store, and the transitions their ends.
@@ -280,6 +308,9 @@ fn next<I: Iterator>(work: &Mutex<I>) -> Option<I::Item> {
 
 /// Candidates looked at together: enough to keep memory busy, few enough to stay in registers and first-level cache.
 const GROUP: usize = 16;
+
+/// Stored states that are entered between two pauses: many, so that a pause costs little.
+const STORED: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use super::crew::caught;
 use super::edges::{Edges, ROWS};
 use super::options::{Options, Progress};
 use super::outcome::{Completeness, Cut, Exploration, Memory, Panicked};
+use super::pace::Pace;
 use super::round::{self, Findings, Tables};
 use super::space::Space;
 use super::store::Store;
@@ -23,28 +24,30 @@ use std::time::Instant;
 /// If the world panics. There is no partial result then: what a broken world has shown is worth nothing.
 pub fn explore<P: Space>(space: &P, options: &Options<'_>) -> Result<Exploration<P::State>, Panicked<P::State>> {
     let mut search = Search::new(space, options)?;
-    let cut = search.run()?;
+    let cut = search.run(|_| Ok::<(), Panicked<P::State>>(()))?;
     Ok(search.finish(cut))
 }
 
 /// An exploration between two rounds. The store, the level starts and the tally say all there is to say: the visited
-/// set follows from the states, and the frontier is what is stored but not expanded. A checkpoint would save those,
-/// with the tables of the world that give their ids a meaning.
-struct Search<'a, P: Space> {
-    space: &'a P,
+/// set follows from the states, and the frontier is what is stored but not expanded. A checkpoint saves those.
+pub(super) struct Search<'a, P: Space> {
+    pub(super) space: &'a P,
     options: &'a Options<'a>,
     hands: Vec<Hand<P>>,
     chunks: Vec<Chunk<P::State>>,
     findings: Vec<Findings>,
-    tables: Tables<P::State>,
-    tally: Tally,
-    level_starts: Vec<u32>,
-    expanded: u32,
+    pub(super) tables: Tables<P::State>,
+    pub(super) tally: Tally,
+    pub(super) level_starts: Vec<u32>,
+    pub(super) expanded: u32,
     started: Instant,
+    /// Seconds that were spent before it was taken up.
+    seconds_before: f64,
+    pace: Pace,
 }
 
 impl<'a, P: Space> Search<'a, P> {
-    fn new(space: &'a P, options: &'a Options<'a>) -> Result<Self, Panicked<P::State>> {
+    pub(super) fn new(space: &'a P, options: &'a Options<'a>) -> Result<Self, Panicked<P::State>> {
         let threads = options.threads.clamp(1, SHARDS);
         let hands = caught(|| (0..threads).map(|_| Hand::new(space)).collect()).map_err(nowhere)?;
         let tables = Tables {
@@ -63,6 +66,8 @@ impl<'a, P: Space> Search<'a, P> {
             level_starts: vec![0],
             expanded: 0,
             started: Instant::now(),
+            seconds_before: 0.0,
+            pace: Pace::new(),
         };
         search.enter_initial()?;
         Ok(search)
@@ -78,8 +83,26 @@ impl<'a, P: Space> Search<'a, P> {
         Ok(())
     }
 
-    /// Runs rounds to the end; says what cut it short, if anything did.
-    fn run(&mut self) -> Result<Option<Cut>, Panicked<P::State>> {
+    /// Goes on from what was saved; says whether the same state was there twice.
+    pub(super) fn resume(
+        &mut self,
+        store: Store<P::State>,
+        tally: Tally,
+        level_starts: Vec<u32>,
+        expanded: u32,
+        seconds: f64,
+    ) -> Result<bool, Panicked<P::State>> {
+        let shards = (0..SHARDS).map(|_| Shard::new()).collect();
+        self.tables = Tables { store, shards, edges: None };
+        (self.tally, self.level_starts, self.expanded, self.seconds_before) = (tally, level_starts, expanded, seconds);
+        round::enter_stored(&mut self.tables, self.hands.len()).map_err(nowhere)
+    }
+
+    /// Runs rounds to the end, with `between` after each; says what cut it short, if anything did.
+    pub(super) fn run<E: From<Panicked<P::State>>>(
+        &mut self,
+        mut between: impl FnMut(&Self) -> Result<(), E>,
+    ) -> Result<Option<Cut>, E> {
         while self.expanded < self.tables.store.len() {
             if let Some(cut) = self.limit() {
                 return Ok(Some(cut));
@@ -87,9 +110,11 @@ impl<'a, P: Space> Search<'a, P> {
             if let Err(cut) = self.round()? {
                 return Ok(Some(cut));
             }
+            self.pace.note(self.expanded);
             if let Some(progress) = self.options.progress {
                 progress(&self.progress());
             }
+            between(self)?;
         }
         Ok(None)
     }
@@ -167,10 +192,22 @@ impl<'a, P: Space> Search<'a, P> {
             depth: self.depth(),
             unique: self.tables.store.len() as usize,
             expanded: self.expanded as usize,
+            frontier: (self.tables.store.len() - self.expanded) as usize,
             generated: self.tally.generated,
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds: self.seconds(),
+            states_per_second: self.pace.states_per_second(),
+            seconds_left: self.pace.seconds_left(
+                &self.level_starts,
+                self.tables.store.len(),
+                self.options.expected_states,
+            ),
             bytes: self.memory().total(),
         }
+    }
+
+    /// Wall-clock seconds, those before it was taken up included.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
     fn memory(&self) -> Memory {
@@ -192,8 +229,8 @@ impl<'a, P: Space> Search<'a, P> {
         Panicked { message, trace }
     }
 
-    fn finish(mut self, cut: Option<Cut>) -> Exploration<P::State> {
-        let memory = self.memory();
+    pub(super) fn finish(mut self, cut: Option<Cut>) -> Exploration<P::State> {
+        let (memory, seconds) = (self.memory(), self.seconds());
         self.end_level();
         Exploration {
             completeness: cut.map_or(Completeness::Complete, Completeness::Partial),
@@ -203,7 +240,7 @@ impl<'a, P: Space> Search<'a, P> {
             tally: self.tally,
             level_starts: self.level_starts,
             expanded: self.expanded,
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds,
             memory,
         }
     }

@@ -39,7 +39,16 @@ pub trait Space: Sync {
 
     /// Bit `i` is set when goal `i` is reached in `state`. At most 64 goals.
     fn goals(&self, worker: &mut Self::Worker, state: &Self::State) -> u64;
+
+    /// The kind of the steps with this label, below [`KINDS`]: steps are counted by kind.
+    fn kind(&self, label: u32) -> usize {
+        let _one_kind = label;
+        0
+    }
 }
+
+/// How many kinds of steps can be told apart.
+pub const KINDS: usize = 64;
 
 /// A step: what happens, and the state it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,15 +64,29 @@ pub struct Successor<S> {
 ///
 /// `derive(Hash)` feeds fields one by one and costs ten times as much; this trait exists to make that mistake
 /// impossible.
+///
+/// Each of its numbers means something by its place alone, whatever the others are: a checkpoint translates them one by
+/// one.
 pub trait PackedState: Copy + Eq + Debug + Send + Sync + 'static {
+    /// How many numbers it has.
+    const WORDS: usize;
+
     /// A well mixed hash: every bit of the result depends on every bit of the state. Equal states have equal hashes.
     fn hash64(&self) -> u64;
 
     /// Whether two states are equal, without a branch or a call per component.
     fn same(&self, other: &Self) -> bool;
+
+    /// The number in this place.
+    fn word(&self, place: usize) -> u32;
+
+    /// The state with these numbers.
+    fn of_words(word: impl FnMut(usize) -> u32) -> Self;
 }
 
 impl<const N: usize> PackedState for [u32; N] {
+    const WORDS: usize = N;
+
     #[inline]
     fn hash64(&self) -> u64 {
         let (quads, rest) = self.as_chunks::<4>();
@@ -81,16 +104,26 @@ impl<const N: usize> PackedState for [u32; N] {
     fn same(&self, other: &Self) -> bool {
         self.iter().zip(other).fold(0, |difference, (left, right)| difference | (left ^ right)) == 0
     }
+
+    #[inline]
+    fn word(&self, place: usize) -> u32 {
+        self[place]
+    }
+
+    #[inline]
+    fn of_words(word: impl FnMut(usize) -> u32) -> Self {
+        std::array::from_fn(word)
+    }
 }
 
 #[inline]
-fn join(low: u32, high: u32) -> u64 {
+pub(super) fn join(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
 /// The high and the low half of the 128-bit product, folded: two words in, all bits of both mixed.
 #[inline]
-fn fold(left: u64, right: u64) -> u64 {
+pub(super) fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     (product as u64) ^ (product >> 64) as u64
 }

@@ -33,6 +33,10 @@ impl<S: PackedState> Store<S> {
         self.states.iter().flatten()
     }
 
+    pub(super) fn states_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.states.iter_mut().flatten()
+    }
+
     /// Room for `additional` states at the end, as the unfilled tails of the blocks that will hold them, in order.
     ///
     /// Each must be filled with exactly [`Tail::room`] states before the next call.

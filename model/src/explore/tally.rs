@@ -1,7 +1,9 @@
 //! Counting what is seen on the way.
 
+use super::space::KINDS;
+
 /// What the expansion of some states has shown.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Tally {
     /// Successors, duplicates included.
     pub(super) generated: u64,
@@ -13,6 +15,8 @@ pub(super) struct Tally {
     pub(super) violations: Firsts,
     /// The first state that reaches each goal.
     pub(super) goals: Firsts,
+    /// Steps of each kind.
+    pub(super) steps_by_kind: [u64; KINDS],
 }
 
 impl Tally {
@@ -32,6 +36,20 @@ impl Tally {
         self.first_terminal = self.first_terminal.or(later.first_terminal);
         self.violations.add(&later.violations);
         self.goals.add(&later.goals);
+        self.steps_by_kind.iter_mut().zip(later.steps_by_kind).for_each(|(sum, steps)| *sum += steps);
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            generated: 0,
+            terminals: 0,
+            first_terminal: None,
+            violations: Firsts::default(),
+            goals: Firsts::default(),
+            steps_by_kind: [0; KINDS],
+        }
     }
 }
 
@@ -52,6 +70,20 @@ impl Firsts {
             self.first[fresh.trailing_zeros() as usize] = index;
             fresh &= fresh - 1;
         }
+    }
+
+    /// Each bit that was seen, with its first state.
+    pub(super) fn list(&self) -> Vec<(u32, u32)> {
+        (0..u64::BITS).filter_map(|bit| self.get(bit).map(|state| (bit, state))).collect()
+    }
+
+    /// The same, from such a list of bits below 64.
+    pub(super) fn of_list(list: &[(u32, u32)]) -> Self {
+        let mut firsts = Firsts::default();
+        for (bit, state) in list {
+            firsts.note(1 << bit, *state);
+        }
+        firsts
     }
 
     pub(super) fn seen(&self) -> u64 {

@@ -48,6 +48,22 @@ impl Shard {
         (slot != EMPTY && tag(slot) == tag(hash)).then(|| id(slot))
     }
 
+    /// The id of the state with this hash, `is_it` comparing it to the state with some id. Room must have been made before.
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut place = self.home(hash);
+        loop {
+            let slot = self.slots[place];
+            if slot != EMPTY && tag(slot) == tag(hash) && is_it(id(slot)) {
+                return Some(id(slot));
+            }
+            if slot == EMPTY {
+                return None;
+            }
+            place = self.after(place);
+        }
+    }
+
     /// Looks up the state with this hash, `is_it` comparing it to the state with some id, and enters it under `fresh`
     /// if it is new.
     #[inline]

@@ -6,10 +6,11 @@ use crate::world::view::{GroupScene, Misdeed, Record, Scene};
 use crate::world::{Bounds, DataGroup};
 use splitjob_core::group::{BracketProgress, Floors, Group, JobGuards, Ownership, Role, SourceGuards, TargetGuards};
 use splitjob_core::job::{Phase, SplitJob};
-use splitjob_core::key::RawInterval;
+use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Lock;
 
 /// The differences between two scenes, one line each. `seats` says for each place of a coordinator who sits there.
 pub(super) fn between(bounds: &Bounds, before: (&Scene, &[u8]), after: (&Scene, &[u8])) -> Vec<String> {
@@ -40,7 +41,11 @@ fn catalog(names: Names, before: &Scene, after: &Scene, lines: &mut Vec<String>)
     for old in before.catalog.live_jobs() {
         match after.catalog.job(old.id) {
             Some(new) => job(old, new, lines),
-            None => lines.push(format!("job {}: {} → DONE", old.id, old.phase.name())),
+            None => {
+                let ended = after.catalog.history().find(|job| job.id == old.id).map(|job| job.phase.name());
+                let ended = ended.map_or_else(|| "ended".to_owned(), |phase| phase.to_string());
+                lines.push(format!("job {}: {} → {ended}", old.id, old.phase.name()));
+            }
         }
     }
     for new in after.catalog.live_jobs().filter(|new| before.catalog.job(new.id).is_none()) {
@@ -61,9 +66,14 @@ fn job(old: &SplitJob, new: &SplitJob, lines: &mut Vec<String>) {
 
 pub(super) fn phase_fields(phase: &Phase) -> String {
     match phase {
-        Phase::Planned(_) | Phase::Done(_) => String::new(),
-        Phase::Backfill(at) => at.snapshot_ts.map_or_else(String::new, |ts| format!(", snapshot at {ts}")),
-        Phase::Fence(at) => format!(", snapshot at {}", at.snapshot_ts),
+        Phase::Planned(_) | Phase::Done(_) | Phase::Abandoning(_) | Phase::Abandoned(_) => String::new(),
+        Phase::Backfill(at) => {
+            let pass = if at.round.0 > 1 { format!(", pass {}", at.round) } else { String::new() };
+            let window = at.window.map_or_else(String::new, |window| words::window(&window));
+            format!("{pass}{window}")
+        }
+        Phase::Failed(at) => format!(", {}", words::fail_reason(&at.reason)),
+        Phase::Fence(at) => format!(", staged up to {}", at.way_back.staged_through),
         Phase::DeltaCopy(at) if at.delta_floor >= at.fence_ts => format!(", nothing above {}", at.delta_floor),
         Phase::DeltaCopy(at) => format!(", delta above {} up to {}", at.delta_floor, at.fence_ts),
         Phase::Cutover(at) => format!(", to make catalog v{}", at.expected_cutover_version),
@@ -79,18 +89,29 @@ fn group(names: Names, group: DataGroup, before: &GroupScene, after: &GroupScene
     if before.leader != after.leader {
         lines.push(format!("{name}: voter {} leads", after.leader + 1));
     }
+    added_voters(name, before, after, lines);
     lines.extend(of_group(names, &before.head, &after.head).into_iter().map(|line| format!("{name}: {line}")));
     for (voter, (old, new)) in before.voters.iter().zip(&after.voters).enumerate() {
-        let (old, new) = (old.ahead.len(), new.ahead.len());
+        let place = format!("{name} voter {}", voter + 1);
+        if new.is_removed && !old.is_removed {
+            lines.push(format!("{place} stays as it is for ever"));
+        }
+        let (old, new) = (old.ahead.len(), if new.is_removed { old.ahead.len() } else { new.ahead.len() });
         if old == new {
             continue;
         }
-        let place = format!("{name} voter {}", voter + 1);
         lines.push(match new {
             0 => format!("{place} has caught up"),
             1 => format!("{place} is 1 entry behind"),
             _ => format!("{place} is {new} entries behind"),
         });
+    }
+}
+
+fn added_voters(name: &str, before: &GroupScene, after: &GroupScene, lines: &mut Vec<String>) {
+    if after.voters.len() > before.voters.len() {
+        let count = after.voters.iter().filter(|voter| !voter.is_removed).count();
+        lines.push(format!("{name} has {}", words::count(count, "voter", "voters")));
     }
 }
 
@@ -110,6 +131,7 @@ fn state_of_group(names: Names, before: &Group<MemoryStore>, after: &Group<Memor
     for job in before.jobs().keys().filter(|job| !after.jobs().contains_key(job)) {
         lines.push(format!("job {job} is forgotten, its guards with it"));
     }
+    changed_locks(before, after, lines);
     for (space, name) in [(Keyspace::Live, ""), (Keyspace::Staged, "staged ")] {
         let (old, new) = (rows(before, space), rows(after, space));
         changed_rows(&old, &new, "−", name, lines);
@@ -215,6 +237,19 @@ fn imported(old: &TargetGuards, new: &TargetGuards) -> String {
     }
 }
 
+fn changed_locks(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines: &mut Vec<String>) {
+    let locks =
+        |group: &Group<MemoryStore>| -> Vec<(RawKey, Lock)> { group.store().locks(&RawInterval::all()).collect() };
+    let (old, new) = (locks(before), locks(after));
+    let gone = old.iter().filter(|held| !new.contains(held));
+    lines.extend(gone.map(|(key, _)| format!("{key} is not locked any more")));
+    let taken = new.iter().filter(|held| !old.contains(held));
+    lines.extend(taken.map(|(key, lock)| {
+        let of = format!("the transaction of {} from {}", lock.txn.primary, lock.txn.start_ts);
+        format!("{key} is locked for {of}, which commits at {}", lock.commit_ts)
+    }));
+}
+
 fn rows(group: &Group<MemoryStore>, space: Keyspace) -> Vec<Row> {
     group.store().walk(space, &RawInterval::all(), Direction::Forward).collect()
 }
@@ -228,7 +263,12 @@ fn changed_rows(from: &[Row], without: &[Row], sign: &str, space: &str, lines: &
     }
 }
 
-fn people(bounds: &Bounds, (before, seats_before): (&Scene, &[u8]), (after, seats_after): (&Scene, &[u8]), lines: &mut Vec<String>) {
+fn people(
+    bounds: &Bounds,
+    (before, seats_before): (&Scene, &[u8]),
+    (after, seats_after): (&Scene, &[u8]),
+    lines: &mut Vec<String>,
+) {
     for who in 0..seats_before.len() as u8 {
         let version = |scene: &Scene, seats: &[u8]| {
             let seat = seats.iter().position(|sitting| *sitting == who);
@@ -277,8 +317,10 @@ fn record(bounds: &Bounds, before: &Scene, after: &Scene, lines: &mut Vec<String
         lines.push(if *is_acked { format!("acked {stamp}") } else { format!("decided {stamp}, and nobody told") });
     }
     let names = Names::of(bounds);
-    if before.record.collected_through != after.record.collected_through {
-        lines.push(format!("reads below {} are refused", after.record.collected_through));
+    for (key, horizon) in &after.record.collected {
+        if before.record.collected.get(key) != Some(horizon) {
+            lines.push(format!("reads of {key} below {horizon} are refused"));
+        }
     }
     for (job, fenced) in &after.record.fenced_through {
         if !before.record.fenced_through.contains_key(job)
@@ -325,6 +367,9 @@ fn misdeed_line(names: Names, misdeed: &Misdeed) -> String {
     match misdeed {
         Misdeed::AdmittedByNonOwner { key, group } => {
             format!("{} admitted a write of {key}, which it doesn't own", names.the(*group))
+        }
+        Misdeed::StaleLatest { key, group } => {
+            format!("{} told an older version of {key} as the newest", names.the(*group))
         }
         Misdeed::LateMessageActed { group } => format!("a message that was over changed {}", names.the(*group)),
         Misdeed::RefusedOutside { footprint } => {

@@ -20,6 +20,7 @@ pub(super) fn violation(world: &World, scene: &Scene, property: Property, last: 
         Property::VotersAgree => last.and_then(|step| step.changes.last()).map(|line| format!("The {line}.")),
         Property::RoutesPartition => Some(partition(world, scene)),
         Property::NothingLeft => Some(leftovers(world, scene)),
+        Property::TxnsAtomic => torn(world, scene),
         Property::OneOwner | Property::LateMessagesIdle | Property::OthersUndisturbed | Property::TimestampsAscend => {
             scene.record.misdeeds.iter().find_map(|misdeed| misdeed_told(world, misdeed, property, scene, last))
         }
@@ -31,8 +32,8 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
     let record = &scene.record;
     let is_acked = |version: &(RawKey, Timestamp)| record.written.get(version).copied().unwrap_or(true);
     let is_collected = |(key, commit_ts): &(RawKey, Timestamp)| {
-        let newer =
-            |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= record.collected_through;
+        let horizon = record.collected.get(key).copied().unwrap_or(Timestamp::ZERO);
+        let newer = |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= horizon;
         record.versions.keys().any(newer)
     };
     let acked = record.versions.iter().filter(|(version, _)| is_acked(version));
@@ -143,6 +144,7 @@ fn leftovers(world: &World, scene: &Scene) -> String {
         let name = names.the(*group);
         left.extend(world.leftover_in(scene, *group).map(|left| match left {
             Leftover::Guards(job) => format!("{name} still keeps guards of job {job}"),
+            Leftover::Lock(key) => format!("{name} still holds a lock on {key}, which isn't its own"),
             Leftover::Staged(key, commit_ts) => format!("{name} still has staged {}", words::stamp(&key, commit_ts)),
             Leftover::Live(key, commit_ts) => format!("{name} still stores {}", words::stamp(&key, commit_ts)),
         }));
@@ -150,7 +152,21 @@ fn leftovers(world: &World, scene: &Scene) -> String {
     if left.is_empty() {
         left.push(format!("a route still counts on staged rows: {}", words::routes(names, scene.catalog.routes())));
     }
-    format!("The job is DONE, but {}.", left.join(", and "))
+    format!("The job has ended, but {}.", left.join(", and "))
+}
+
+fn torn(world: &World, scene: &Scene) -> Option<String> {
+    let (txn, fate) = scene.record.txns.iter().find(|(_, fate)| fate.is_torn())?;
+    let id = world.bounds().txns[usize::from(*txn)].id();
+    let all = [
+        (fate.committed, "its primary committed"),
+        (fate.rolled_back, "it was rolled back"),
+        (fate.written && !fate.committed, "one of its keys was written"),
+        (fate.told_committed, "a client was told that it committed"),
+        (fate.told_otherwise, "a client was told that it did not"),
+    ];
+    let facts: Vec<&str> = all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, fact)| fact).collect();
+    Some(format!("Of the transaction of {} from {}, {}.", id.primary, id.start_ts, facts.join(", and ")))
 }
 
 fn misdeed_told(
@@ -167,6 +183,9 @@ fn misdeed_told(
             let (name, owner) = (words::capital(&names.the(*group)), names.the(world.owner_in(scene, key)));
             Some(format!("{name} admitted a write of {key} while the catalog gave {key} to {owner}."))
         }
+        (Misdeed::StaleLatest { key, group }, Property::OneOwner) => {
+            Some(format!("{} told an older version of {key} as the newest{step}.", words::capital(&names.the(*group))))
+        }
         (Misdeed::LateMessageActed { group }, Property::LateMessagesIdle) => Some(format!(
             "A message that had arrived before, or whose attempt was over, changed {}{step}.",
             names.the(*group)
@@ -176,7 +195,8 @@ fn misdeed_told(
             Some(format!("A request for {range}, which doesn't move, was refused because of the job{step}."))
         }
         (Misdeed::AdmittedBelowFence { key, commit_ts, group }, Property::TimestampsAscend) => {
-            let fenced = scene.record.fenced_through.values().max().map_or_else(String::new, |ts| format!(" up to {ts}"));
+            let fenced =
+                scene.record.fenced_through.values().max().map_or_else(String::new, |ts| format!(" up to {ts}"));
             Some(format!(
                 "{} admitted {}, although the source had fenced everything{fenced}.",
                 words::capital(&names.the(*group)),
@@ -185,6 +205,7 @@ fn misdeed_told(
         }
         (
             Misdeed::AdmittedByNonOwner { .. }
+            | Misdeed::StaleLatest { .. }
             | Misdeed::LateMessageActed { .. }
             | Misdeed::RefusedOutside { .. }
             | Misdeed::AdmittedBelowFence { .. },

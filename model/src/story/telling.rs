@@ -2,11 +2,14 @@
 
 use super::names::Names;
 use super::{Lane, words};
-use crate::world::happening::{Happening, Via};
+use crate::world::happening::{Happening, Sender, Via};
 use crate::world::view::{Letter, OpenPage, Scene};
-use crate::world::{Bounds, DataGroup, Delivery};
+use crate::world::{Bounds, DataGroup, Delivery, TxnDelivery};
+use splitjob_core::catalog::CatalogCommand;
 use splitjob_core::group::{GroupCommand, ReadAnswer, Rejection};
+use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
+use splitjob_core::timestamp::Timestamp;
 use std::sync::Arc;
 
 /// A step in words.
@@ -39,6 +42,8 @@ pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8],
         Happening::Applied { group, voter, commands, .. } => stage.applied(*group, *voter, commands),
         Happening::Led { group, voter } => stage.led(*group, *voter),
         Happening::Restarted { group, voter } => stage.restarted(*group, *voter),
+        Happening::Added { group, voter } => stage.added(*group, *voter),
+        Happening::Removed { group, voter } => stage.removed(*group, *voter),
         Happening::Watched { coordinator, to, .. } => stage.watched(*coordinator, to.0),
         Happening::Adopted { group, version } => stage.adopted(*group, version.0),
         Happening::Wrote { write, is_retry, via, is_answered, refusal } => {
@@ -47,6 +52,12 @@ pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8],
         Happening::Bound { read, part, via } => stage.bound(*read, part, *via),
         Happening::Read { read, part, via, voter, answer } => stage.read((*read, part), *via, *voter, answer),
         Happening::Paged { page, answer } => stage.paged(page, answer),
+        Happening::Commanded { by, via, command, delivery, refusal } => {
+            stage.commanded(*by, *via, command, *delivery, refusal.as_ref())
+        }
+        Happening::GaveUp { txn } => stage.gave_up(*txn),
+        Happening::AskedLatest { key, via, answer } => stage.asked_latest(key, *via, *answer),
+        Happening::Operated { command } => stage.operated(command),
         Happening::Split { at, is_inside } => stage.split(&at.to_string(), *is_inside),
         Happening::Started { job, from, target } => stage.started(job.0, &from.to_string(), *target),
         Happening::Collected { group, through } => stage.collected(*group, through.raw()),
@@ -152,6 +163,16 @@ impl Stage<'_> {
         Told::note(at, format!("voter {} restarts", voter + 1), text)
     }
 
+    fn added(&self, group: DataGroup, voter: u8) -> Told {
+        let what = format!("voter {} is added, with a snapshot of what the leader has applied", voter + 1);
+        Told::note(Lane::Voter(group, voter), what.clone(), format!("{} {what}", self.names.group(group)))
+    }
+
+    fn removed(&self, group: DataGroup, voter: u8) -> Told {
+        let what = format!("voter {} is removed, and doesn't learn it", voter + 1);
+        Told::note(Lane::Voter(group, voter), what.clone(), format!("{} {what}", self.names.group(group)))
+    }
+
     fn watched(&self, coordinator: u8, to: u64) -> Told {
         let reached = self.coordinator(coordinator);
         let what = format!("learns the routes of catalog v{to}");
@@ -188,13 +209,7 @@ impl Stage<'_> {
         self.request(via, self.leader(via.group), &format!("bind reads at {read_ts}"), text, false)
     }
 
-    fn read(
-        &self,
-        (read, part): (u8, &KeyRange),
-        via: Via,
-        voter: u8,
-        answer: &Result<ReadAnswer, Rejection>,
-    ) -> Told {
+    fn read(&self, (read, part): (u8, &KeyRange), via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
         let asked = words::client_part(self.bounds, read, part);
         let at = Lane::Voter(via.group, voter);
         let outcome = match answer {
@@ -220,6 +235,55 @@ impl Stage<'_> {
         let version = self.after.catalog.routes().version;
         let what = format!("{which} is split at {at} on its own group (catalog v{version})");
         Told::note(Lane::Catalog, what.clone(), format!("an operator splits: {what}"))
+    }
+
+    fn commanded(
+        &self,
+        by: Sender,
+        via: Via,
+        command: &GroupCommand,
+        delivery: TxnDelivery,
+        refusal: Option<&Rejection>,
+    ) -> Told {
+        let asked = words::group_command(command);
+        let outcome = match (refusal, delivery) {
+            (_, TxnDelivery::Held) => "the network holds it back".to_owned(),
+            (Some(refusal), _) => format!("refuses: {refusal}"),
+            (None, TxnDelivery::Answered) => "accepts".to_owned(),
+            (None, TxnDelivery::Unanswered) => "accepts, and the answer gets lost".to_owned(),
+        };
+        let who = match by {
+            Sender::Client => "client",
+            Sender::Resolver => "a resolver",
+        };
+        let (to, name) = match delivery {
+            TxnDelivery::Held => (Lane::Network, String::new()),
+            TxnDelivery::Answered | TxnDelivery::Unanswered => {
+                (self.leader(via.group), format!("{} ", self.names.the(via.group)))
+            }
+        };
+        let text = format!("{who} {}: {asked}; {name}{outcome}", self.through(via));
+        let is_lost = refusal.is_some() || delivery == TxnDelivery::Held;
+        self.request(via, to, &format!("{asked}; {outcome}"), text, is_lost)
+    }
+
+    fn gave_up(&self, txn: u8) -> Told {
+        let id = self.bounds.txns[usize::from(txn)].id();
+        let what = format!("gives up its transaction of {} from {}", id.primary, id.start_ts);
+        Told::note(Lane::Client, what.clone(), format!("client {what}"))
+    }
+
+    fn asked_latest(&self, key: &RawKey, via: Via, answer: Option<Timestamp>) -> Told {
+        let name = self.names.the(via.group);
+        let outcome = answer.map_or_else(|| "that there is none".to_owned(), |ts| format!("{ts}"));
+        let text = format!("client asks for the newest version of {key} {}; {name} says {outcome}", self.through(via));
+        let label = format!("newest version of {key}? {outcome}");
+        self.request(via, self.leader(via.group), &label, text, false)
+    }
+
+    fn operated(&self, command: &CatalogCommand) -> Told {
+        let what = words::letter(self.names, &Letter::Catalog(command.clone()), Some(self.after));
+        Told::note(Lane::Catalog, what.clone(), format!("an operator: {what}"))
     }
 
     fn started(&self, job: u64, from: &str, target: DataGroup) -> Told {

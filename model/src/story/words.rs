@@ -4,10 +4,12 @@ use super::names::Names;
 use crate::world::view::{GroupScene, Letter, Scene};
 use crate::world::{Bounds, ClientRead, ClientWrite, DataGroup, Look};
 use splitjob_core::catalog::{Advance, AdvanceJob, CatalogCommand, RouteState, Routes};
-use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, Mutation};
+use splitjob_core::group::{
+    BracketBatch, GroupCommand, JobAction, JobCommand, Mutation, TxnAction, TxnCommand, Window,
+};
 use splitjob_core::id::CopyRound;
-use splitjob_core::job::{JobOptions, Phase};
-use splitjob_core::key::{RawKey, text};
+use splitjob_core::job::{FailReason, JobOptions, Phase};
+use splitjob_core::key::{RawKey, TxnKey, text};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
@@ -32,6 +34,9 @@ pub(super) fn stamp(key: &RawKey, commit_ts: Timestamp) -> String {
 
 /// A version: `m@4 = m4`, `m@5 deleted`.
 pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> String {
+    if let Some(record) = record(key) {
+        return format!("{record} at {commit_ts}");
+    }
     match content {
         Content::Put { value, expire_at } if *expire_at == Timestamp::ZERO => {
             format!("{} = {}", stamp(key, commit_ts), text::encode(value))
@@ -41,6 +46,18 @@ pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> 
         }
         Content::Tombstone => format!("{} deleted", stamp(key, commit_ts)),
     }
+}
+
+/// What a row of a transaction is, if the key is one's: `commit record of m from 1`.
+fn record(key: &RawKey) -> Option<String> {
+    Some(match TxnKey::parse(key)? {
+        TxnKey::Commit { primary, start_ts } => format!("commit record of {primary} from {start_ts}"),
+        TxnKey::Rollback { primary, start_ts } => format!("rollback record of {primary} from {start_ts}"),
+        TxnKey::SuccessMarker { key, primary, start_ts, .. } => {
+            format!("marker that {key} was written by {primary} from {start_ts}")
+        }
+        TxnKey::Lock { .. } | TxnKey::Intent { .. } => return None,
+    })
 }
 
 /// Rows that a read shows, without values.
@@ -130,7 +147,13 @@ pub(super) fn token(letter: &Letter) -> Option<String> {
         Letter::Catalog(_)
         | Letter::Group(
             _,
-            GroupCommand::Write(_) | GroupCommand::BindRead(_) | GroupCommand::Adopt(_) | GroupCommand::Collect { .. },
+            GroupCommand::Write(_)
+            | GroupCommand::DeletePrefix(_)
+            | GroupCommand::Txn(_)
+            | GroupCommand::BindRead(_)
+            | GroupCommand::Adopt(_)
+            | GroupCommand::Collect { .. }
+            | GroupCommand::RaiseCeiling { .. },
         ) => None,
     }
 }
@@ -140,6 +163,10 @@ fn catalog_command(names: Names, command: &CatalogCommand, after: Option<&Scene>
         CatalogCommand::SplitRange { at, .. } => format!("split the route at {at}"),
         CatalogCommand::StartJob(request) => format!("start a job that moves the range from {} on", request.split_key),
         CatalogCommand::AdvanceJob(request) => format!("job {}: {}", request.job, advance(names, request, after)),
+        CatalogCommand::ReportNodes { nodes } if nodes.values().all(|node| node.is_capable) => {
+            "every node can run the protocol".to_owned()
+        }
+        CatalogCommand::ReportNodes { .. } => "a node can't run the protocol any more".to_owned(),
         CatalogCommand::SweepHistory { .. } => "forget jobs that ended long ago".to_owned(),
     }
 }
@@ -154,7 +181,13 @@ fn advance(names: Names, request: &AdvanceJob, after: Option<&Scene>) -> String 
             None => "take it over".to_owned(),
         },
         Advance::BeginBackfill => "PLANNED → BACKFILL".to_owned(),
-        Advance::ChooseSnapshot { snapshot_ts } => format!("backfill carries versions up to {snapshot_ts}"),
+        Advance::ChooseWindow { window } => format!("the pass carries versions{}", self::window(window)),
+        Advance::NextRound => "another pass follows".to_owned(),
+        Advance::Unfence => format!("the range takes writes again, and copying goes on{made}"),
+        Advance::Fail { reason } => format!("BACKFILL → FAILED: {}", fail_reason(reason)),
+        Advance::Retry => "FAILED → BACKFILL: go on".to_owned(),
+        Advance::Abandon => format!("→ ABANDONING{made}"),
+        Advance::FinishAbandon => "ABANDONING → ABANDONED".to_owned(),
         Advance::BeginFence => format!("BACKFILL → FENCE: the range becomes a write-fenced route{made}"),
         Advance::BeginDeltaCopy { delta_floor, fence_ts } if delta_floor >= fence_ts => {
             format!("FENCE → DELTA_COPY: nothing is left to copy above {delta_floor}")
@@ -196,6 +229,11 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
                 .replacen("writes", "write", 1)
                 .replacen("deletes", "delete", 1)
         }
+        GroupCommand::DeletePrefix(request) => {
+            format!("delete everything under {} at {}", request.prefix, request.commit_ts)
+        }
+        GroupCommand::Txn(command) => txn_command(command),
+        GroupCommand::RaiseCeiling { ceiling } => format!("take timestamps up to {ceiling} ms"),
         GroupCommand::BindRead(request) => format!("bind reads at {}", request.read_ts),
         GroupCommand::Adopt(adoption) => format!("follow catalog v{}", adoption.version),
         GroupCommand::Collect { through } => format!("collect old versions up to {through}"),
@@ -206,7 +244,11 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
 fn job_action(command: &JobCommand) -> String {
     let moving = range(&command.range);
     match &command.action {
-        JobAction::ArmTracker => "arm write tracker and retention pin".to_owned(),
+        JobAction::ArmTracker { round } if round.0 == 1 => "arm write tracker and retention pin".to_owned(),
+        JobAction::ArmTracker { round } => format!("track writes for pass {round}"),
+        JobAction::Unfence => "take writes and reads again".to_owned(),
+        JobAction::DiscardStaged { from: None, .. } => "discard no staged row; know the attempt".to_owned(),
+        JobAction::DiscardStaged { limit, .. } => format!("discard staged rows{}", at_most(*limit)),
         JobAction::ArmWriteFence => "arm write fence".to_owned(),
         JobAction::ArmReadFence { expected_cutover_version } => {
             format!("arm read fence for catalog v{expected_cutover_version}")
@@ -216,6 +258,40 @@ fn job_action(command: &JobCommand) -> String {
         JobAction::ArmReadiness { floor } => format!("be ready to serve {moving}, with writes above {floor}"),
         JobAction::Promote { limit, .. } => format!("promote staged rows{}", at_most(*limit)),
         JobAction::Close { .. } => format!("forget job {}", command.token.job),
+    }
+}
+
+/// A step of a transaction.
+pub(super) fn txn_command(command: &TxnCommand) -> String {
+    let keys = |keys: &[RawKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let written = |mutations: &[Mutation]| {
+        let words = mutations.iter().map(|one| change(&one.key, &one.content, command.commit_ts));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let of = format!("the transaction of {} from {}", command.txn.primary, command.txn.start_ts);
+    match &command.action {
+        TxnAction::OnePhase { mutations } => format!("{of}, in one phase: {}", written(mutations)),
+        TxnAction::Prepare { mutations, .. } => format!("{of} locks: {}", written(mutations)),
+        TxnAction::Commit { keys: committed } => format!("{of} commits {} at {}", keys(committed), command.commit_ts),
+        TxnAction::Abort { keys: aborted } => format!("{of} aborts {}", keys(aborted)),
+    }
+}
+
+/// The versions that a pass carries.
+pub(super) fn window(window: &Window) -> String {
+    match window.after {
+        Timestamp::ZERO => format!(" up to {}", window.through),
+        after if after >= window.through => format!(" above {after}: none"),
+        after => format!(" above {after} up to {}", window.through),
+    }
+}
+
+/// Why a job has failed.
+pub(super) fn fail_reason(reason: &FailReason) -> String {
+    match reason {
+        FailReason::NotConverging => "every pass leaves too much to the next".to_owned(),
+        FailReason::FenceAttemptsExhausted => "the range was fenced as often as it may be".to_owned(),
+        FailReason::Refused { message } => message.clone(),
     }
 }
 

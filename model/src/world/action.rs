@@ -110,6 +110,18 @@ pub enum Action {
     },
     /// The operator starts the next of the scenario's moves.
     StartJob,
+    /// A group gets one voter more, from a snapshot of what its leader has applied (A5).
+    AddVoter {
+        /// Which group.
+        group: DataGroup,
+    },
+    /// A follower is removed from its group, and doesn't learn it (A5).
+    RemoveVoter {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
+    },
     /// A client that got no answer to its write asks for the same again.
     Retry {
         /// Which write.
@@ -119,6 +131,92 @@ pub enum Action {
         /// Whether the client gets the answer.
         is_answered: bool,
     },
+    /// A client takes its transaction a step further on one of its keys.
+    Txn {
+        /// Which transaction.
+        txn: u8,
+        /// Which of its keys.
+        key: u8,
+        /// Through which coordinator.
+        coordinator: u8,
+        /// Which of the steps that its client may take on the key.
+        step: TxnStep,
+        /// What becomes of the message.
+        delivery: TxnDelivery,
+    },
+    /// A client gives its transaction up while it prepares.
+    GiveUp {
+        /// Which transaction.
+        txn: u8,
+    },
+    /// A resolver finds a lock and settles it, or the transaction behind it.
+    Resolve {
+        /// Whose lock.
+        group: DataGroup,
+        /// On which of the scenario's keys.
+        key: u8,
+        /// Through which coordinator.
+        coordinator: u8,
+        /// What becomes of the message.
+        delivery: TxnDelivery,
+    },
+    /// A part of a client's prefix delete.
+    DeletePrefix {
+        /// Which delete.
+        delete: u8,
+        /// Which of its parts.
+        part: u8,
+        /// Through which coordinator.
+        coordinator: u8,
+    },
+    /// A client asks for the newest version of a key.
+    Latest {
+        /// Which question.
+        question: u8,
+        /// Through which coordinator.
+        coordinator: u8,
+    },
+    /// The operator gives a job up.
+    Abandon {
+        /// Which job.
+        job: u8,
+    },
+    /// The operator lets a failed job go on.
+    RetryJob {
+        /// Which job.
+        job: u8,
+    },
+    /// A node loses the capability to run the protocol, or gets it back.
+    Report {
+        /// Whether every node has it afterwards.
+        is_capable: bool,
+    },
+}
+
+/// What a client asks for on one of its transaction's keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TxnStep {
+    /// Everything at once.
+    OnePhase,
+    /// Lock the key.
+    Prepare,
+    /// Write the version.
+    Commit,
+    /// Release the lock.
+    Abort,
+}
+
+/// What becomes of a message of a transaction's client, or of a resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TxnDelivery {
+    /// It arrives, and the sender gets the answer.
+    Answered,
+    /// It arrives, and the answer gets lost: the sender may ask for the same again.
+    Unanswered,
+    /// It is held back: it arrives later, or never.
+    Held,
 }
 
 /// What becomes of a message of a migrator.
@@ -134,7 +232,7 @@ pub enum Delivery {
 }
 
 /// The kinds of steps, for counting.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 27] = [
     "migrate",
     "send-ahead",
     "arrive",
@@ -152,6 +250,16 @@ pub const KINDS: [&str; 17] = [
     "collect",
     "start-job",
     "retry",
+    "txn",
+    "give-up",
+    "resolve",
+    "delete-prefix",
+    "latest",
+    "abandon",
+    "retry-job",
+    "report",
+    "add-voter",
+    "remove-voter",
 ];
 
 impl Action {
@@ -185,6 +293,22 @@ impl Action {
             14 => Action::Collect { collection: a },
             15 => Action::StartJob,
             16 => Action::Retry { write: a, coordinator: b, is_answered: c == 1 },
+            17 => Action::Txn {
+                txn: high(a),
+                key: low(a),
+                coordinator: b,
+                step: txn_step(high(c))?,
+                delivery: txn_delivery(low(c))?,
+            },
+            18 => Action::GiveUp { txn: a },
+            19 => Action::Resolve { group: group(high(a))?, key: low(a), coordinator: b, delivery: txn_delivery(c)? },
+            20 => Action::DeletePrefix { delete: a, part: high(b), coordinator: low(b) },
+            21 => Action::Latest { question: a, coordinator: b },
+            22 => Action::Abandon { job: a },
+            23 => Action::RetryJob { job: a },
+            24 => Action::Report { is_capable: a == 1 },
+            25 => Action::AddVoter { group: group(a)? },
+            26 => Action::RemoveVoter { group: group(a)?, voter: b },
             _ => return None,
         })
     }
@@ -209,7 +333,21 @@ impl Action {
             Action::SplitInside => pack(13, 0, 0, 0),
             Action::Collect { collection } => pack(14, collection, 0, 0),
             Action::StartJob => pack(15, 0, 0, 0),
+            Action::AddVoter { group } => pack(25, group.number(), 0, 0),
+            Action::RemoveVoter { group, voter } => pack(26, group.number(), voter, 0),
             Action::Retry { write, coordinator, is_answered } => pack(16, write, coordinator, u8::from(is_answered)),
+            Action::Txn { txn, key, coordinator, step, delivery } => {
+                pack(17, pair(txn, key), coordinator, pair(step as u8, delivery as u8))
+            }
+            Action::GiveUp { txn } => pack(18, txn, 0, 0),
+            Action::Resolve { group, key, coordinator, delivery } => {
+                pack(19, pair(group.number(), key), coordinator, delivery as u8)
+            }
+            Action::DeletePrefix { delete, part, coordinator } => pack(20, delete, pair(part, coordinator), 0),
+            Action::Latest { question, coordinator } => pack(21, question, coordinator, 0),
+            Action::Abandon { job } => pack(22, job, 0, 0),
+            Action::RetryJob { job } => pack(23, job, 0, 0),
+            Action::Report { is_capable } => pack(24, u8::from(is_capable), 0, 0),
         }
     }
 }
@@ -218,4 +356,12 @@ impl Action {
 fn pair(high: u8, low: u8) -> u8 {
     debug_assert!(high < 16 && low < 16, "{high} and {low} don't fit into one byte");
     high << 4 | low
+}
+
+fn txn_step(number: u8) -> Option<TxnStep> {
+    [TxnStep::OnePhase, TxnStep::Prepare, TxnStep::Commit, TxnStep::Abort].get(usize::from(number)).copied()
+}
+
+fn txn_delivery(number: u8) -> Option<TxnDelivery> {
+    [TxnDelivery::Answered, TxnDelivery::Unanswered, TxnDelivery::Held].get(usize::from(number)).copied()
 }

@@ -7,6 +7,7 @@ use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Row};
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::TxnId;
 use splitjob_core::version::{Content, Version};
 
 /// The size of a world, and the budgets of its environment.
@@ -45,6 +46,26 @@ pub struct Bounds {
     pub writes: Vec<ClientWrite>,
     /// Reads that clients make, each once, in any order; in parts where the routes say so.
     pub reads: Vec<ClientRead>,
+    /// Transactions that clients make, each once; a client may stop at any moment.
+    pub txns: Vec<ClientTxn>,
+    /// Whether a client may give a transaction up while it prepares.
+    pub txns_are_given_up: bool,
+    /// Whether resolvers settle the locks that they find: every lock may have expired.
+    pub resolvers: bool,
+    /// How many messages of clients' transactions and of resolvers are held back or doubled.
+    pub txn_holds: u8,
+    /// Prefix deletes that clients make, in parts where the routes say so, each part once.
+    pub prefix_deletes: Vec<ClientPrefixDelete>,
+    /// Questions for the newest version of a key, each once.
+    pub latest: Vec<RawKey>,
+    /// How often the operator gives a job up.
+    pub abandons: u8,
+    /// How often the operator retries a job that has failed.
+    pub retries: u8,
+    /// How often a migrator finds the fence's budget spent.
+    pub overdue: u8,
+    /// How often a node loses the capability to run the protocol; it gets it back at any later moment.
+    pub downgrades: u8,
     /// How often a route is split on its own group while the job runs.
     pub splits_elsewhere: u8,
     /// Where the left route is split.
@@ -59,6 +80,10 @@ pub struct Bounds {
     pub leader_changes: u8,
     /// How often a voter restarts, all groups together.
     pub restarts: u8,
+    /// How often a group gets a voter more, all groups together.
+    pub additions: u8,
+    /// How often a follower is removed from its group, all groups together.
+    pub removals: u8,
     /// How the jobs copy.
     pub options: JobOptions,
     /// How far the first job has come when the world starts.
@@ -116,6 +141,46 @@ pub struct ClientWrite {
     pub commit_ts: Timestamp,
     /// What is written.
     pub content: Content,
+}
+
+/// A transaction at timestamps that its client chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTxn {
+    /// When it begins.
+    pub start_ts: Timestamp,
+    /// When it commits, if it does (X1).
+    pub commit_ts: Timestamp,
+    /// What it writes; the first key is the primary.
+    pub mutations: Vec<(RawKey, Content)>,
+    /// Whether it asks one group for everything in one phase.
+    pub is_one_phase: bool,
+}
+
+impl ClientTxn {
+    /// A transaction that writes a value of its own to each of the keys, the primary first.
+    pub fn of(keys: &[&str], start_ts: u64, commit_ts: u64) -> ClientTxn {
+        let value = |key: &str| Version::put(ts(commit_ts), format!("{key}{commit_ts}").into_bytes()).content;
+        ClientTxn {
+            start_ts: ts(start_ts),
+            commit_ts: ts(commit_ts),
+            mutations: keys.iter().map(|key| (RawKey::from(*key), value(key))).collect(),
+            is_one_phase: false,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> TxnId {
+        TxnId { primary: self.mutations[0].0.clone(), start_ts: self.start_ts }
+    }
+}
+
+/// A prefix delete at a timestamp that the caller chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientPrefixDelete {
+    /// The raw prefix.
+    pub prefix: RawKey,
+    /// The commit timestamp.
+    pub commit_ts: Timestamp,
 }
 
 /// A read at a timestamp that the caller chose.
@@ -178,6 +243,16 @@ impl Bounds {
             clocks: Vec::new(),
             writes: Vec::new(),
             reads: Vec::new(),
+            txns: Vec::new(),
+            txns_are_given_up: false,
+            resolvers: false,
+            txn_holds: 0,
+            prefix_deletes: Vec::new(),
+            latest: Vec::new(),
+            abandons: 0,
+            retries: 0,
+            overdue: 0,
+            downgrades: 0,
             splits_elsewhere: 0,
             elsewhere: None,
             inside: None,
@@ -185,6 +260,8 @@ impl Bounds {
             collections: Vec::new(),
             leader_changes: 0,
             restarts: 0,
+            additions: 0,
+            removals: 0,
             options: JobOptions::default(),
             start: Start::Planned,
         }
@@ -220,6 +297,12 @@ pub fn put(key: &str, commit_ts: u64, value: &str) -> Row {
     Row { key: RawKey::from(key), version: Version::put(ts(commit_ts), value.as_bytes().to_vec()) }
 }
 
+/// A stored value that reads at `expire_at` and later don't see.
+pub fn put_until(key: &str, commit_ts: u64, value: &str, expire_at: u64) -> Row {
+    let version = Version::put_until(ts(commit_ts), value.as_bytes().to_vec(), ts(expire_at));
+    Row { key: RawKey::from(key), version }
+}
+
 /// A stored deletion.
 pub fn deleted(key: &str, commit_ts: u64) -> Row {
     Row { key: RawKey::from(key), version: Version::tombstone(ts(commit_ts)) }
@@ -228,6 +311,12 @@ pub fn deleted(key: &str, commit_ts: u64) -> Row {
 /// A client's write of a value.
 pub fn writes(key: &str, commit_ts: u64, value: &str) -> ClientWrite {
     let Row { key, version } = put(key, commit_ts, value);
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+}
+
+/// A client's write of a value that reads at `expire_at` and later don't see.
+pub fn writes_until(key: &str, commit_ts: u64, value: &str, expire_at: u64) -> ClientWrite {
+    let Row { key, version } = put_until(key, commit_ts, value, expire_at);
     ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
 }
 

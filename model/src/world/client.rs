@@ -2,18 +2,19 @@
 
 use super::World;
 use super::action::Action;
-use super::bounds::{FIRST_VERSION, Look};
+use super::bounds::{ClientPrefixDelete, FIRST_VERSION, Look};
 use super::component::{Clients, OpenRead, Site, WriteStatus};
 use super::data_group::DataGroup;
 use super::history::Event;
 use super::memo::{Appended, AskId, Served, Worker};
 use super::process::Steps;
 use super::state::{Ask, State, slot};
-use splitjob_core::coordinator::{Retry, after_refusal};
-use splitjob_core::group::{GroupCommand, ReadAnswer, Rejection};
+use splitjob_core::coordinator::{Retry, after_refusal, route_point, route_prefix};
+use splitjob_core::group::{DeletePrefix, GroupCommand, LatestRequest, ReadAnswer, Rejection};
 use splitjob_core::id::CatalogVersion;
 use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
+use splitjob_core::timestamp::Timestamp;
 
 /// A part of a read on its way through a coordinator.
 #[derive(Clone, Copy)]
@@ -49,8 +50,98 @@ impl World {
                     self.read(worker, state, asking, group, step);
                 }
             }
+            for delete in 0..self.bounds.prefix_deletes.len() as u8 {
+                self.delete_prefix(worker, state, (delete, coordinator), group, step);
+            }
+            for question in 0..self.bounds.latest.len() as u8 {
+                self.latest(state, question, (coordinator, *version), group, step);
+            }
         }
         self.next_pages(state, group, step);
+    }
+
+    /// The parts of a prefix delete that a coordinator sends out: nothing while it knows any of them to be fenced.
+    pub(super) fn delete_parts(&self, state: &State, delete: u8, coordinator: u8) -> Vec<(DataGroup, DeletePrefix)> {
+        let ClientPrefixDelete { prefix, commit_ts } = &self.bounds.prefix_deletes[usize::from(delete)];
+        let (_, routes) = self.tables.coordinators.at(state[slot::COORDINATORS]).copies[usize::from(coordinator)];
+        let left = &self.tables.clients.at(state[slot::CLIENTS]).prefix_deletes[usize::from(delete)];
+        let Ok(routed) = route_prefix(self.tables.routes.at(routes), prefix) else { return Vec::new() };
+        let parts = routed.iter().flat_map(|routed| {
+            let parts = left.iter().filter_map(|range| range.intersection(&routed.footprint));
+            parts.map(|part| (DataGroup::of(routed.group), part))
+        });
+        let command = |part| DeletePrefix { prefix: prefix.clone(), part, commit_ts: *commit_ts, routed_by: None };
+        parts.map(|(group, part)| (group, command(part))).collect()
+    }
+
+    fn delete_prefix(
+        &self,
+        worker: &mut Worker,
+        state: &State,
+        (delete, coordinator): (u8, u8),
+        group: DataGroup,
+        step: &mut Steps<'_>,
+    ) {
+        let parts = self.delete_parts(state, delete, coordinator);
+        for (index, (_, command)) in parts.into_iter().enumerate().filter(|(_, (at, _))| *at == group) {
+            let part = command.part.clone();
+            let id = self.tables.commands.intern(GroupCommand::DeletePrefix(command));
+            let appended = self.append(worker, state, group, id);
+            if let Appended::Refused(_) = appended {
+                continue;
+            }
+            let (mut after, has_acted) = appended.after(state);
+            let clients = self.tables.clients.at(state[slot::CLIENTS]).with_deleted(delete, &part);
+            after[slot::CLIENTS] = self.tables.clients.intern(clients);
+            let prefix = &self.bounds.prefix_deletes[usize::from(delete)].prefix;
+            let keys = self
+                .bounds
+                .keys
+                .iter()
+                .filter(|key| key.raw.as_bytes().starts_with(prefix.as_bytes()) && part.contains(&key.routes_as));
+            let is_foreign = |key: &&RawKey| self.owner(state[slot::CATALOG], key) != group;
+            let foreign = keys.map(|key| &key.raw).filter(|_| has_acted).filter(is_foreign).cloned().collect();
+            let event = Event::PrefixDeleted { delete, part, group, foreign };
+            step(Action::DeletePrefix { delete, part: index as u8, coordinator }, after, Some(event));
+        }
+    }
+
+    fn latest(
+        &self,
+        state: &State,
+        question: u8,
+        (coordinator, version): (u8, CatalogVersion),
+        group: DataGroup,
+        step: &mut Steps<'_>,
+    ) {
+        let clients = self.tables.clients.at(state[slot::CLIENTS]);
+        if clients.latest & 1 << question != 0 {
+            return;
+        }
+        let (at, answer) = self.newest(state, question, (coordinator, version));
+        if let Ok(returned) = answer
+            && at == group
+        {
+            let key = self.bounds.latest[usize::from(question)].clone();
+            let mut after = *state;
+            let clients = Clients { latest: clients.latest | 1 << question, ..clients.clone() };
+            after[slot::CLIENTS] = self.tables.clients.intern(clients);
+            step(Action::Latest { question, coordinator }, after, Some(Event::LatestTold { key, group, returned }));
+        }
+    }
+
+    /// What a client's question for the newest version of a key is answered, and by whom.
+    pub(super) fn newest(
+        &self,
+        state: &State,
+        question: u8,
+        (coordinator, version): (u8, CatalogVersion),
+    ) -> (DataGroup, Result<Option<Timestamp>, Rejection>) {
+        let key = &self.bounds.latest[usize::from(question)];
+        let (_, routes) = self.tables.coordinators.at(state[slot::COORDINATORS]).copies[usize::from(coordinator)];
+        let group = DataGroup::of(route_point(self.tables.routes.at(routes), key).group);
+        let request = LatestRequest { key: key.clone(), routed_by: Some(version) };
+        (group, self.head(state, group).latest(&request, self.gates))
     }
 
     fn write(
@@ -124,7 +215,7 @@ impl World {
         for (voter, at) in run.voters.iter().enumerate() {
             let voter = voter as u8;
             // A follower that has applied everything answers as the leader does; only its pin is its own.
-            if at.behind == 0 && voter != run.leader && !self.is_paged(read) {
+            if at.is_current() && voter != run.leader && !self.is_paged(read) {
                 continue;
             }
             let action = Action::Read { read, part, coordinator, voter };

@@ -1,7 +1,7 @@
 //! The components of a state that are not the core's own: logs and voters, migrators, messages, coordinators, clients,
 //! history. All are small values, equal when they mean the same.
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, ClientTxn};
 use super::data_group::DataGroup;
 use splitjob_core::catalog::CatalogCommand;
 use splitjob_core::group::GroupCommand;
@@ -9,6 +9,7 @@ use splitjob_core::id::{CatalogVersion, JobEpoch, JobId};
 use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Progress;
 use splitjob_core::version::Content;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,15 +52,44 @@ pub(super) struct Run {
 pub(super) struct Voter {
     /// How many entries it has still to apply.
     pub(super) behind: u8,
-    /// Its applied state while it is behind, else 0.
+    /// Its applied state while it is behind, or for ever if it was removed; else 0.
     pub(super) state: GroupStateId,
+    /// It is no longer in the configuration: no entry reaches it, and it doesn't know why (A5).
+    pub(super) is_removed: bool,
+}
+
+impl Voter {
+    /// Whether it has what the leader has.
+    pub(super) fn is_current(&self) -> bool {
+        self.behind == 0 && !self.is_removed
+    }
 }
 
 impl Run {
     /// The state that the voter has applied, given the leader's.
     pub(super) fn applied(&self, voter: u8, head: GroupStateId) -> GroupStateId {
         let at = self.voters[usize::from(voter)];
-        if at.behind == 0 { head } else { at.state }
+        if at.is_current() { head } else { at.state }
+    }
+
+    /// The voters of the configuration.
+    pub(super) fn members(&self) -> impl Iterator<Item = u8> {
+        (0..self.voters.len() as u8).filter(|voter| !self.voters[usize::from(*voter)].is_removed)
+    }
+
+    /// A voter more, which starts from a snapshot of what the leader has applied.
+    pub(super) fn with_one_more(&self) -> Run {
+        let mut run = self.clone();
+        run.voters.push(Voter::default());
+        run
+    }
+
+    /// The follower is removed from the configuration.
+    pub(super) fn without(&self, voter: u8, head: GroupStateId) -> Run {
+        let mut run = self.clone();
+        run.voters[usize::from(voter)] = Voter { behind: 0, state: self.applied(voter, head), is_removed: true };
+        run.trim();
+        run
     }
 
     pub(super) fn new(voters: u8) -> Run {
@@ -69,13 +99,13 @@ impl Run {
     /// The log has one more entry; the leader has applied it, the others have not.
     pub(super) fn append(&self, entry: CommandId, before: GroupStateId) -> Run {
         let mut run = self.clone();
-        if run.voters.len() == 1 {
+        if run.members().count() == 1 {
             return run;
         }
         run.entries.push(entry);
-        let leader = run.leader;
-        for (voter, at) in run.voters.iter_mut().enumerate().filter(|(voter, _)| *voter != usize::from(leader)) {
-            debug_assert!(voter != usize::from(leader));
+        let leader = usize::from(run.leader);
+        let followers = run.voters.iter_mut().enumerate().filter(|(voter, at)| *voter != leader && !at.is_removed);
+        for (_, at) in followers {
             if at.behind == 0 {
                 at.state = before;
             }
@@ -94,7 +124,8 @@ impl Run {
     pub(super) fn advance(&self, voter: u8, behind: u8, state: GroupStateId, head: GroupStateId) -> Run {
         let mut run = self.clone();
         run.has_diverged |= behind == 0 && state != head;
-        run.voters[usize::from(voter)] = Voter { behind, state: if behind == 0 { 0 } else { state } };
+        let state = if behind == 0 { 0 } else { state };
+        run.voters[usize::from(voter)] = Voter { behind, state, is_removed: false };
         run.trim();
         run
     }
@@ -124,6 +155,12 @@ pub(super) struct Control {
     pub(super) splits_left: u8,
     pub(super) leader_changes_left: u8,
     pub(super) restarts_left: u8,
+    pub(super) additions_left: u8,
+    pub(super) removals_left: u8,
+    pub(super) abandons_left: u8,
+    pub(super) retries_left: u8,
+    pub(super) overdue_left: u8,
+    pub(super) downgrades_left: u8,
     /// Which collections have been made.
     pub(super) collected: u8,
     /// The newest attempt of each job of which each group has applied a command.
@@ -146,6 +183,12 @@ impl Control {
             splits_left: bounds.splits_elsewhere,
             leader_changes_left: bounds.leader_changes,
             restarts_left: bounds.restarts,
+            additions_left: bounds.additions,
+            removals_left: bounds.removals,
+            abandons_left: bounds.abandons,
+            retries_left: bounds.retries,
+            overdue_left: bounds.overdue,
+            downgrades_left: bounds.downgrades,
             collected: 0,
             newest_epoch: BTreeMap::new(),
         }
@@ -159,6 +202,12 @@ pub(super) struct Clients {
     pub(super) writes: Vec<WriteStatus>,
     /// Of each read of the scenario, the routing keys that no answer has covered yet, in order.
     pub(super) reads: Vec<Vec<KeyRange>>,
+    /// Of each transaction of the scenario, how far each of its keys has come.
+    pub(super) txns: Vec<Vec<Progress>>,
+    /// Of each prefix delete of the scenario, the routing keys that it has not reached yet, in order.
+    pub(super) prefix_deletes: Vec<Vec<KeyRange>>,
+    /// Which of the scenario's questions for the newest version have been answered.
+    pub(super) latest: u8,
 }
 
 /// What a client knows of its write.
@@ -177,13 +226,35 @@ pub(super) enum WriteStatus {
 impl Clients {
     pub(super) fn new(bounds: &Bounds) -> Clients {
         let reads = bounds.reads.iter().map(|read| vec![read.footprint(bounds)]).collect();
-        Clients { writes: vec![WriteStatus::NotYet; bounds.writes.len()], reads }
+        let unsent = |txn: &ClientTxn| vec![Progress::Unsent; txn.mutations.len()];
+        Clients {
+            writes: vec![WriteStatus::NotYet; bounds.writes.len()],
+            reads,
+            txns: bounds.txns.iter().map(unsent).collect(),
+            prefix_deletes: bounds.prefix_deletes.iter().map(|_| vec![KeyRange::all()]).collect(),
+            latest: 0,
+        }
     }
 
     /// The clients after one has been told about its write, or not.
     pub(super) fn with_write(&self, write: u8, status: WriteStatus) -> Clients {
         let mut clients = self.clone();
         clients.writes[usize::from(write)] = status;
+        clients
+    }
+
+    /// The clients after one knows how far its transaction has come on a key.
+    pub(super) fn with_progress(&self, txn: u8, key: usize, progress: Progress) -> Clients {
+        let mut clients = self.clone();
+        clients.txns[usize::from(txn)][key] = progress;
+        clients
+    }
+
+    /// The clients after a part of a prefix delete has been done.
+    pub(super) fn with_deleted(&self, delete: u8, part: &KeyRange) -> Clients {
+        let mut clients = self.clone();
+        let left = &mut clients.prefix_deletes[usize::from(delete)];
+        *left = left.iter().flat_map(|range| without(range, part)).collect();
         clients
     }
 
@@ -216,6 +287,11 @@ pub(super) enum Message {
 }
 
 impl Message {
+    /// Whether it is a client's or a resolver's.
+    pub(super) fn is_of_txn(&self) -> bool {
+        matches!(self, Message::Group(_, GroupCommand::Txn(_)))
+    }
+
     /// The data group that it goes to; nothing if to the default group.
     pub(super) fn to(&self) -> Option<DataGroup> {
         match self {
@@ -231,6 +307,7 @@ pub(super) struct Network {
     /// In the order of their contents: the order of sending means nothing.
     pub(super) late: Vec<Late>,
     pub(super) holds_left: u8,
+    pub(super) txn_holds_left: u8,
 }
 
 /// A message that arrives some time, or never.
@@ -243,10 +320,12 @@ pub(super) struct Late {
 
 impl Network {
     pub(super) fn with(&self, message: Message, is_repeated: bool) -> Network {
-        let mut late = self.late.clone();
-        late.push(Late { message, is_repeated });
-        late.sort();
-        Network { late, holds_left: self.holds_left - 1 }
+        let mut network = self.clone();
+        let left = if message.is_of_txn() { &mut network.txn_holds_left } else { &mut network.holds_left };
+        *left -= 1;
+        network.late.push(Late { message, is_repeated });
+        network.late.sort();
+        network
     }
 
     pub(super) fn without(&self, index: usize) -> Network {
@@ -299,12 +378,39 @@ pub(super) struct History {
     pub(super) decided: BTreeMap<(RawKey, Timestamp), Decided>,
     /// Reads that were answered.
     pub(super) reads: BTreeSet<Answered>,
-    /// Collections that were made, the latest.
-    pub(super) collected_through: Timestamp,
-    /// What each job had fenced when it entered DELTA_COPY.
+    /// Of each key, the greatest timestamp through which its owner has collected old versions.
+    pub(super) collected: BTreeMap<RawKey, Timestamp>,
+    /// What became of each transaction of the scenario.
+    pub(super) txns: BTreeMap<u8, Fate>,
+    /// What each job had fenced when its write fence was applied.
     pub(super) fenced: BTreeMap<JobId, Fenced>,
     /// What happened that must not.
     pub(super) wrongs: BTreeSet<Wrong>,
+}
+
+/// What became of a transaction, by what the groups' logs did and told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fate {
+    /// Its primary committed.
+    pub committed: bool,
+    /// It was rolled back.
+    pub rolled_back: bool,
+    /// Some key of it was written.
+    pub written: bool,
+    /// Its client, or one that asked again, was told that it committed.
+    pub told_committed: bool,
+    /// Its client was told that it did not, or that nobody knows.
+    pub told_otherwise: bool,
+}
+
+impl Fate {
+    /// It ended in two ways, was written in part without having committed, or was told otherwise (S6).
+    pub fn is_torn(&self) -> bool {
+        (self.committed && self.rolled_back)
+            || (self.written && !self.committed)
+            || (self.told_committed && !self.committed)
+            || (self.told_otherwise && self.committed)
+    }
 }
 
 /// A version that a log has accepted.
@@ -315,12 +421,12 @@ pub(super) struct Decided {
     pub(super) is_acked: bool,
 }
 
-/// What a job had fenced when it entered DELTA_COPY.
+/// What a job had fenced when its write fence was applied.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fenced {
     pub(super) range: KeyRange,
     pub(super) target: DataGroup,
-    /// The greatest commit timestamp of the keys that its source owned.
+    /// The greatest commit timestamp that its source held.
     pub(super) through: Timestamp,
 }
 
@@ -346,6 +452,8 @@ pub(super) enum Wrong {
     LateMessageActed { group: DataGroup },
     /// S11: a request outside every moving range was refused because of a job.
     RefusedOutside { footprint: KeyRange },
+    /// S4: a group told a version of a key as its newest, and it wasn't.
+    StaleLatest { key: RawKey, group: DataGroup },
     /// S12: a target admitted a commit timestamp that the source had fenced.
     AdmittedBelowFence { key: RawKey, commit_ts: Timestamp, group: DataGroup },
 }

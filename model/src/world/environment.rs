@@ -8,22 +8,52 @@ use super::history::Event;
 use super::memo::{Appended, Applied, Worker};
 use super::process::Steps;
 use super::state::{State, slot};
-use splitjob_core::catalog::{Catalog, CatalogCommand, StartJob};
+use splitjob_core::catalog::{Advance, AdvanceJob, Catalog, CatalogCommand, NodeReport, StartJob};
 use splitjob_core::group::{Adoption, GroupCommand};
+use splitjob_core::id::NodeId;
+use splitjob_core::job::SplitJob;
 use splitjob_core::key::RoutingKey;
+use std::collections::BTreeMap;
 
 impl World {
     pub(super) fn voter_steps(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
         let site = self.site(state, group);
         let run = self.tables.runs.at(site.run);
         let control = self.tables.controls.at(state[slot::CONTROL]);
-        for voter in 0..run.voters.len() as u8 {
+        for voter in run.members() {
             if voter != run.leader {
                 self.applications(worker, state, group, voter, step);
                 self.lead(state, group, voter, control, step);
+                self.remove_voter(state, group, voter, control, step);
             }
             self.restart(state, group, voter, control, step);
         }
+        self.add_voter(state, group, control, step);
+    }
+
+    // A5: it is a voter from the moment on in which it has what the leader has.
+    fn add_voter(&self, state: &State, group: DataGroup, control: &Control, step: &mut Steps<'_>) {
+        if control.additions_left == 0 {
+            return;
+        }
+        let site = self.site(state, group);
+        let run = self.tables.runs.intern(self.tables.runs.at(site.run).with_one_more());
+        let mut after = self.with_site(state, group, Site { run, ..site });
+        let control = Control { additions_left: control.additions_left - 1, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::AddVoter { group }, after, None);
+    }
+
+    fn remove_voter(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
+        if control.removals_left == 0 {
+            return;
+        }
+        let site = self.site(state, group);
+        let run = self.tables.runs.intern(self.tables.runs.at(site.run).without(voter, site.head));
+        let mut after = self.with_site(state, group, Site { run, ..site });
+        let control = Control { removals_left: control.removals_left - 1, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::RemoveVoter { group, voter }, after, None);
     }
 
     fn applications(&self, worker: &mut Worker, state: &State, group: DataGroup, voter: u8, step: &mut Steps<'_>) {
@@ -107,6 +137,46 @@ impl World {
         if let Some(after) = self.start_next(worker, state) {
             step(Action::StartJob, after, None);
         }
+        self.interventions(worker, state, step);
+        self.reports(worker, state, step);
+    }
+
+    /// The operator gives jobs up, and lets failed ones go on.
+    fn interventions(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        for job in catalog.live_jobs() {
+            let number = super::migrator::number_of(job.id);
+            let advance = |advance| advance_command(catalog, job, advance);
+            if control.abandons_left > 0
+                && let Some(mut after) = self.command_catalog(worker, state, advance(Advance::Abandon))
+            {
+                let control = Control { abandons_left: control.abandons_left - 1, ..control.clone() };
+                after[slot::CONTROL] = self.tables.controls.intern(control);
+                step(Action::Abandon { job: number }, after, None);
+            }
+            if control.retries_left > 0
+                && let Some(mut after) = self.command_catalog(worker, state, advance(Advance::Retry))
+            {
+                let control = Control { retries_left: control.retries_left - 1, ..control.clone() };
+                after[slot::CONTROL] = self.tables.controls.intern(control);
+                step(Action::RetryJob { job: number }, after, None);
+            }
+        }
+    }
+
+    /// A node loses the capability to run the protocol, or gets it back.
+    fn reports(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let is_capable = self.tables.catalogs.at(state[slot::CATALOG]).lacking(0).is_none();
+        if is_capable && control.downgrades_left == 0 {
+            return;
+        }
+        let Some(mut after) = self.command_catalog(worker, state, report(!is_capable)) else { return };
+        let spent = u8::from(is_capable);
+        let control = Control { downgrades_left: control.downgrades_left - spent, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::Report { is_capable: !is_capable }, after, None);
     }
 
     /// The state after the next of the scenario's moves has been started; nothing if there is none or the catalog
@@ -147,7 +217,9 @@ impl World {
             if let Appended::Changed(mut after) = self.append(worker, state, group, command) {
                 let control = Control { collected: control.collected | 1 << index, ..control.clone() };
                 after[slot::CONTROL] = self.tables.controls.intern(control);
-                let event = Event::Collected { through };
+                let keys = self.bounds.keys.iter().map(|key| &key.raw);
+                let keys = keys.filter(|key| self.owner(state[slot::CATALOG], key) == group).cloned().collect();
+                let event = Event::Collected { through, keys };
                 step(Action::Collect { collection: index as u8 }, after, Some(event));
             }
         }
@@ -157,4 +229,21 @@ impl World {
 pub(super) fn split_command(catalog: &Catalog, at: &RoutingKey) -> CatalogCommand {
     let route = catalog.routes().covering(at).id;
     CatalogCommand::SplitRange { expected_version: catalog.routes().version, route, at: at.clone() }
+}
+
+/// A step of a job's record, decided by what stands.
+pub(super) fn advance_command(catalog: &Catalog, job: &SplitJob, advance: Advance) -> CatalogCommand {
+    CatalogCommand::AdvanceJob(AdvanceJob {
+        job: job.id,
+        expected_revision: job.revision,
+        expected_version: catalog.routes().version,
+        now_ms: 0,
+        advance,
+    })
+}
+
+/// The heartbeats of the one node that matters.
+pub(super) fn report(is_capable: bool) -> CatalogCommand {
+    let node = NodeReport { is_capable, heard_at_ms: 0 };
+    CatalogCommand::ReportNodes { nodes: BTreeMap::from([(NodeId(1), node)]) }
 }

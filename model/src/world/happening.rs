@@ -1,16 +1,19 @@
 //! What a step really is: the messages and answers behind an action, as values that can be told.
 
 use super::World;
-use super::action::{Action, Delivery};
+use super::action::{Action, Delivery, TxnDelivery};
 use super::component::RoutesId;
 use super::data_group::DataGroup;
+use super::environment::{advance_command, report};
 use super::memo::{Appended, Applied, AskId, Served, Worker};
 use super::migrator::job_of_move;
 use super::state::{State, slot};
 use super::view::{Letter, OpenPage, letter, open_page};
+use splitjob_core::catalog::{Advance, CatalogCommand};
+use splitjob_core::coordinator::route_point;
 use splitjob_core::group::{Group, GroupCommand, ReadAnswer, Rejection};
 use splitjob_core::id::{CatalogVersion, JobId};
-use splitjob_core::key::RoutingKey;
+use splitjob_core::key::{RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::Timestamp;
@@ -62,6 +65,20 @@ pub enum Happening {
     },
     /// A voter restarts.
     Restarted {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
+    },
+    /// A group gets one voter more.
+    Added {
+        /// Which group.
+        group: DataGroup,
+        /// The new voter.
+        voter: u8,
+    },
+    /// A follower is removed from its group.
+    Removed {
         /// Whose voter.
         group: DataGroup,
         /// Which one.
@@ -148,6 +165,47 @@ pub enum Happening {
         /// Reads below it are refused afterwards.
         through: Timestamp,
     },
+    /// A client or a resolver asks a group for a step of a transaction, or for a part of a prefix delete.
+    Commanded {
+        /// Who.
+        by: Sender,
+        /// How it came to the group.
+        via: Via,
+        /// What is asked.
+        command: GroupCommand,
+        /// What becomes of the message.
+        delivery: TxnDelivery,
+        /// Why the group refused it, if it did.
+        refusal: Option<Rejection>,
+    },
+    /// A client gives its transaction up while it prepares.
+    GaveUp {
+        /// Which transaction of the scenario.
+        txn: u8,
+    },
+    /// A client asks for the newest version of a key.
+    AskedLatest {
+        /// The raw key.
+        key: RawKey,
+        /// How it came to the group.
+        via: Via,
+        /// The answer.
+        answer: Option<Timestamp>,
+    },
+    /// An operator, or a node's heartbeat, commands the catalog.
+    Operated {
+        /// The command.
+        command: CatalogCommand,
+    },
+}
+
+/// Who sends a command to a group's log, besides migrators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// A client.
+    Client,
+    /// A resolver that has found a lock.
+    Resolver,
 }
 
 /// How a client's request came to a group.
@@ -183,6 +241,11 @@ impl World {
             Action::Apply { group, voter, entries } => self.applying(worker, before, group, voter, entries),
             Action::Lead { group, voter } => Happening::Led { group, voter },
             Action::Restart { group, voter } => Happening::Restarted { group, voter },
+            Action::AddVoter { group } => {
+                let voters = self.tables.runs.at(self.site(before, group).run).voters.len();
+                Happening::Added { group, voter: voters as u8 }
+            }
+            Action::RemoveVoter { group, voter } => Happening::Removed { group, voter },
             Action::Watch { coordinator } => {
                 let (from, _) = self.copy(before, coordinator);
                 Happening::Watched { coordinator, from, to: self.catalog_version(before) }
@@ -208,12 +271,67 @@ impl World {
                 let collection = &self.bounds.collections[usize::from(collection)];
                 Happening::Collected { group: collection.group, through: collection.through }
             }
+            Action::Txn { txn, key, coordinator, step, delivery } => {
+                let command = self.txn_command(txn, usize::from(key), step);
+                let raw = &self.bounds.txns[usize::from(txn)].mutations[usize::from(key)].0;
+                let (routed_by, routes) = self.copy(before, coordinator);
+                let group = DataGroup::of(route_point(self.tables.routes.at(routes), raw).group);
+                let via = Via { coordinator, routed_by, group };
+                self.commanding(worker, before, (Sender::Client, via), GroupCommand::Txn(command), delivery)
+            }
+            Action::GiveUp { txn } => Happening::GaveUp { txn },
+            Action::Resolve { group, key, coordinator, delivery } => {
+                let settling = self.settling(before, group, key, coordinator);
+                let settling = settling.expect("an enabled resolver has something to settle");
+                let via = Via { coordinator, routed_by: self.copy(before, coordinator).0, group: settling.to };
+                let command = GroupCommand::Txn(settling.command);
+                self.commanding(worker, before, (Sender::Resolver, via), command, delivery)
+            }
+            Action::DeletePrefix { delete, part, coordinator } => {
+                let (group, command) = self.delete_parts(before, delete, coordinator).swap_remove(usize::from(part));
+                let via = Via { coordinator, routed_by: self.copy(before, coordinator).0, group };
+                let command = GroupCommand::DeletePrefix(command);
+                self.commanding(worker, before, (Sender::Client, via), command, TxnDelivery::Answered)
+            }
+            Action::Latest { question, coordinator } => {
+                let (routed_by, _) = self.copy(before, coordinator);
+                let (group, answer) = self.newest(before, question, (coordinator, routed_by));
+                let answer = answer.expect("an enabled question is answered");
+                let key = self.bounds.latest[usize::from(question)].clone();
+                Happening::AskedLatest { key, via: Via { coordinator, routed_by, group }, answer }
+            }
+            Action::Abandon { job } => self.intervening(before, job, Advance::Abandon),
+            Action::RetryJob { job } => self.intervening(before, job, Advance::Retry),
+            Action::Report { is_capable } => Happening::Operated { command: report(is_capable) },
             Action::StartJob => {
                 let started = self.tables.controls.at(before[slot::CONTROL]).started;
                 let plan = &self.bounds.moves[usize::from(started)];
                 Happening::Started { job: job_of_move(started), from: plan.split_key.clone(), target: plan.target }
             }
         }
+    }
+
+    fn intervening(&self, before: &State, job: u8, advance: Advance) -> Happening {
+        let catalog = self.tables.catalogs.at(before[slot::CATALOG]);
+        let job = catalog.job(JobId(job.into())).expect("an operator acts on a live job");
+        Happening::Operated { command: advance_command(catalog, job, advance) }
+    }
+
+    fn commanding(
+        &self,
+        worker: &mut Worker,
+        before: &State,
+        (by, via): (Sender, Via),
+        command: GroupCommand,
+        delivery: TxnDelivery,
+    ) -> Happening {
+        let refusal = match self.append(worker, before, via.group, self.tables.commands.intern(command.clone())) {
+            Appended::Refused(rejection) if delivery != TxnDelivery::Held => {
+                Some(self.tables.rejections.at(rejection).clone())
+            }
+            Appended::Changed(_) | Appended::Unchanged | Appended::Refused(_) => None,
+        };
+        Happening::Commanded { by, via, command, delivery, refusal }
     }
 
     fn catalog_version(&self, state: &State) -> CatalogVersion {

@@ -6,15 +6,16 @@ use super::World;
 use super::bounds::Look;
 use super::component::{CommandId, GroupStateId, Message, RoutesId, Site};
 use super::data_group::DataGroup;
+use super::environment::advance_command;
 use super::state::{Ask, State, slot};
 use rustc_hash::FxHashMap;
-use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
+use splitjob_core::catalog::{Catalog, CatalogRejection};
+use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
-    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome, ReadRequest,
-    ReadShape, VoterReport, WriteRequest, next_import,
+    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome,
+    ReadRequest, ReadShape, VoterReport, WriteRequest, next_import,
 };
-use splitjob_core::coordinator;
 use splitjob_core::id::{CatalogVersion, JobEpoch, Token, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
 use splitjob_core::key::{RawInterval, RawKey};
@@ -176,7 +177,13 @@ impl World {
     }
 
     /// What a voter in this state answers to a part of a read that was routed by this version.
-    pub(super) fn serve(&self, worker: &mut Worker, state: GroupStateId, ask: AskId, version: CatalogVersion) -> Served {
+    pub(super) fn serve(
+        &self,
+        worker: &mut Worker,
+        state: GroupStateId,
+        ask: AskId,
+        version: CatalogVersion,
+    ) -> Served {
         memo(&mut worker.serves, (state, ask, version), |_| {
             let request = self.request(self.tables.asks.at(ask), version, None);
             match self.tables.groups.at(state).read(&request, self.gates) {
@@ -205,7 +212,7 @@ impl World {
     pub(super) fn write_command(&self, write: u8) -> CommandId {
         let request = &self.bounds.writes[usize::from(write)];
         let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
-        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts };
+        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts, routed_by: None };
         self.tables.commands.intern(GroupCommand::Write(request))
     }
 
@@ -286,11 +293,17 @@ impl World {
             let applied = voters.map(|voter| run.applied(voter, site.head));
             applied.into_iter().find(|state| *state != site.head).unwrap_or(site.head)
         };
+        // Without the gate, the migrator counts on the voters that it knew at first.
+        let configuration: Vec<u8> = if self.gates.stands(Gate::CurrentConfiguration) {
+            run.members().collect()
+        } else {
+            (0..self.bounds.voters_of(group)).collect()
+        };
         ObservedGroup {
             group: group.id(),
             status: (*self.status(worker, answering, errand, job).0).clone(),
             leader: reports[&VoterId(run.leader.into())].clone(),
-            configuration: reports.keys().copied().collect::<BTreeSet<_>>(),
+            configuration: configuration.into_iter().map(|voter| VoterId(voter.into())).collect::<BTreeSet<_>>(),
             reports,
         }
     }
@@ -328,11 +341,17 @@ impl World {
         memo(&mut worker.decisions, key, |_| {
             let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
             let mut decided: Vec<(u8, MessageId)> = Vec::new();
-            for (clock, reading) in self.clock_readings(heads[0]).into_iter().enumerate() {
+            let readings = self.clock_readings(heads[0]);
+            let on_time = readings.iter().enumerate().map(|(clock, reading)| (clock as u8, *reading, 0));
+            let overdue = readings.iter().enumerate().filter(|_| self.bounds.overdue > 0);
+            let overdue = overdue.map(|(clock, reading)| (clock as u8 | OVERDUE, *reading, u64::MAX));
+            for (clock, reading, now_ms) in on_time.chain(overdue) {
                 let observed = Observed {
                     routes: catalog.routes(),
                     oldest_live_job: catalog.oldest_live_job(),
+                    lacking: catalog.lacking(0),
                     clock: reading,
+                    now_ms,
                     source: Some(self.tables.observed.at(source).clone()),
                     target: Some(self.tables.observed.at(target).clone()),
                 };
@@ -340,7 +359,7 @@ impl World {
                 if let Some(message) = self.message(heads, catalog, job, step) {
                     let message = self.tables.messages.intern(message);
                     if decided.iter().all(|(_, other)| *other != message) {
-                        decided.push((clock as u8, message));
+                        decided.push((clock, message));
                     }
                 }
             }
@@ -365,13 +384,7 @@ impl World {
         step: Step,
     ) -> Option<Message> {
         match step {
-            Step::Advance(advance) => Some(Message::Catalog(CatalogCommand::AdvanceJob(AdvanceJob {
-                job: job.id,
-                expected_revision: job.revision,
-                expected_version: catalog.routes().version,
-                now_ms: 0,
-                advance,
-            }))),
+            Step::Advance(advance) => Some(Message::Catalog(advance_command(catalog, job, advance))),
             Step::Command { group, action } => Some(job_message(DataGroup::of(group), job, action)),
             Step::Adopt { group } => {
                 let adopt = GroupCommand::Adopt(Adoption::of(catalog.routes()));
@@ -399,6 +412,9 @@ impl World {
                     GroupCommand::Write(_)
                     | GroupCommand::BindRead(_)
                     | GroupCommand::Adopt(_)
+                    | GroupCommand::DeletePrefix(_)
+                    | GroupCommand::Txn(_)
+                    | GroupCommand::RaiseCeiling { .. }
                     | GroupCommand::Collect { .. } => None,
                 };
                 Addressed::Group(*group, self.tables.commands.intern(command.clone()), token)
@@ -406,6 +422,9 @@ impl World {
         })
     }
 }
+
+/// The bit of a clock's reading at which the budget of a fence is spent.
+pub(super) const OVERDUE: u8 = 0x80;
 
 /// What came of appending a command to a log.
 #[derive(Clone, Copy, Debug)]
@@ -416,6 +435,16 @@ pub(super) enum Appended {
     Unchanged,
     /// It was refused; the number of the rejection.
     Refused(u32),
+}
+
+impl Appended {
+    /// The state afterwards, given the one before, and whether it is another.
+    pub(super) fn after(self, before: &State) -> (State, bool) {
+        match self {
+            Appended::Changed(after) => (after, true),
+            Appended::Unchanged | Appended::Refused(_) => (*before, false),
+        }
+    }
 }
 
 pub(super) fn job_message(to: DataGroup, job: &SplitJob, action: JobAction) -> Message {

@@ -5,25 +5,32 @@
 
 mod action;
 mod bounds;
+mod claim;
 mod client;
 mod component;
 mod data_group;
 mod environment;
 pub mod happening;
 mod history;
+mod liveness;
 mod memo;
 mod migrator;
 mod process;
 mod property;
 mod start;
 mod state;
+mod txns;
 pub mod view;
 
-pub use action::{Action, Delivery, KINDS};
+pub use action::{Action, Delivery, KINDS, TxnDelivery, TxnStep};
 pub use bounds::{
-    Bounds, ClientRead, ClientWrite, Collection, Key, Look, Move, Start, deleted, deletes, put, reads, scans, ts, writes,
+    Bounds, ClientPrefixDelete, ClientRead, ClientTxn, ClientWrite, Collection, Key, Look, Move, Start, deleted,
+    deletes, put, put_until, reads, scans, ts, writes, writes_until,
 };
+pub use claim::Claim;
+pub use component::Fate;
 pub use data_group::{DataGroup, Journey};
+pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
 pub use property::{Goal, Leftover, Property};
 pub use state::State;
@@ -131,7 +138,8 @@ impl World {
             let mut head = Group::new(group.id(), MemoryStore::default(), catalog.routes());
             for Row { key, version } in self.bounds.stored.iter().filter(|_| group == DataGroup::ONE) {
                 let mutations = vec![Mutation { key: key.clone(), content: version.content.clone() }];
-                let write = GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts });
+                let write =
+                    GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts, routed_by: None });
                 let stored = head.apply(&write, &ApplyContext::production());
                 stored.expect("a group at rest takes every write of a user key");
             }
@@ -141,7 +149,11 @@ impl World {
         }
         state[slot::CATALOG] = tables.catalogs.intern(catalog);
         state[slot::CONTROL] = tables.controls.intern(Control::new(&self.bounds));
-        state[slot::NETWORK] = tables.networks.intern(Network { late: Vec::new(), holds_left: self.bounds.holds });
+        state[slot::NETWORK] = tables.networks.intern(Network {
+            late: Vec::new(),
+            holds_left: self.bounds.holds,
+            txn_holds_left: self.bounds.txn_holds,
+        });
         state[slot::COORDINATORS] = tables.coordinators.intern(Coordinators { copies });
         state[slot::CLIENTS] = tables.clients.intern(Clients::new(&self.bounds));
         state[slot::HISTORY] = tables.histories.intern(History::default());

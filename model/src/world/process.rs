@@ -10,7 +10,7 @@ use super::data_group::{DataGroup, Journey};
 use super::history::Event;
 use super::memo::{EventId, Worker};
 use super::state::{SLOTS, State, slot};
-use rustc_hash::FxHashMap;
+use crate::explore::{Found, Memo, MemoIndex};
 
 /// Takes the steps of a process: what happens, the state after it but for its history, what the history remembers.
 pub(super) type Steps<'a> = dyn FnMut(Action, State, Option<Event>) + 'a;
@@ -36,13 +36,19 @@ enum Process {
     Collector(DataGroup),
     /// Clients, as far as one group answers them.
     Clients(DataGroup),
+    /// Clients of transactions, as far as one group answers them.
+    Txns(DataGroup),
+    /// Clients that give their transactions up.
+    GivingUp,
+    /// Resolvers of locks.
+    Resolvers,
 }
 
-/// The numbers of the components that a process looks at; places that it doesn't need are zero.
-type Seen = [u32; MOST_SEEN];
+/// The numbers of the components that a process looks at, two to a word; places that it doesn't need are zero.
+type Seen = [u64; MOST_SEEN / 2];
 
 /// No process looks at more components than this.
-const MOST_SEEN: usize = 5;
+const MOST_SEEN: usize = 6;
 
 /// A process, and the components that decide about its steps.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +65,11 @@ impl Watching {
         Watching { process, slots, count: seen.len() }
     }
 
+    #[inline(always)]
     fn sees(&self, state: &State) -> Seen {
-        let mut seen = [0; MOST_SEEN];
-        for (place, slot) in seen.iter_mut().zip(&self.slots[..self.count]) {
-            *place = state[*slot];
+        let mut seen = [0; MOST_SEEN / 2];
+        for (number, slot) in self.slots[..self.count].iter().enumerate() {
+            seen[number / 2] |= u64::from(state[*slot]) << (number % 2 * 32);
         }
         seen
     }
@@ -81,18 +88,24 @@ impl Processes {
         let mut list = Vec::new();
         let mut add = |process, seen: &[usize]| list.push(Watching::new(process, seen));
         for (index, journey) in journeys.iter().enumerate() {
-            let seen = [CATALOG, site(journey.source), site(journey.target), CONTROL, NETWORK];
+            let mut seen = vec![CATALOG, CONTROL, NETWORK];
+            // A job that is given up leaves its range where it was: then a later one may have another source.
+            let is_certain = bounds.abandons == 0 || index == 0;
+            let takes_part = |group: &DataGroup| [journey.source, journey.target].contains(group) || !is_certain;
+            seen.extend(groups().filter(takes_part).map(site));
             add(Process::Job(index as u8), &seen);
         }
         if bounds.holds > 0 {
             add(Process::LateToCatalog, &[CATALOG, NETWORK]);
-            for group in groups() {
-                // Without the gate, a node's copy of the routes decides what an entry does.
-                let seen = [site(group), NETWORK, CONTROL, CATALOG];
-                add(Process::LateTo(group), if nodes_routes_matter { &seen } else { &seen[..3] });
-            }
         }
-        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+        for group in groups().filter(|_| bounds.holds + bounds.txn_holds > 0) {
+            // Without the gate, a node's copy of the routes decides what an entry does; the history asks whose a key is
+            // when a transaction's step arrives.
+            let seen = [site(group), NETWORK, CONTROL, CATALOG];
+            let needs_catalog = nodes_routes_matter || bounds.txn_holds > 0;
+            add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
+        }
+        for group in groups().filter(|group| bounds.has_followers(*group)) {
             add(Process::Voters(group), &[site(group), CONTROL]);
         }
         if bounds.coordinators_watch {
@@ -109,31 +122,80 @@ impl Processes {
         for group in groups() {
             add(Process::Clients(group), &[CATALOG, COORDINATORS, CLIENTS, site(group)]);
         }
+        for group in groups().filter(|_| !bounds.txns.is_empty()) {
+            add(Process::Txns(group), &[CATALOG, COORDINATORS, CLIENTS, NETWORK, site(group)]);
+        }
+        if bounds.txns_are_given_up {
+            add(Process::GivingUp, &[CLIENTS]);
+        }
+        if bounds.resolvers {
+            let mut seen = vec![CATALOG, COORDINATORS, NETWORK];
+            seen.extend(groups().map(site));
+            add(Process::Resolvers, &seen);
+        }
+        assert!(list.len() <= MOST_PROCESSES, "{} processes: raise the number of places", list.len());
         Processes(list)
     }
 }
 
-/// The lists of steps that one thread has computed.
+/// No world has more processes than this.
+const MOST_PROCESSES: usize = 32;
+
+/// The lists of steps that were computed, for each process by itself: small tables stay in the cache beside large ones.
+#[derive(Default)]
+pub(super) struct StepLists {
+    of: [Memo<{ MOST_SEEN / 2 }>; MOST_PROCESSES],
+    /// The history after another and an event.
+    histories: Memo<1>,
+}
+
+/// What one thread knows of them.
 #[derive(Default)]
 pub(super) struct Lists {
-    found: FxHashMap<(u8, Seen), (u32, u32)>,
-    changes: Vec<Change>,
+    of: [MemoIndex; MOST_PROCESSES],
+    histories: MemoIndex,
 }
 
 /// A step, as what it changes in the components that its process looks at.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     label: u32,
-    /// A bit for every component that changes.
-    places: u16,
-    values: [u32; MOST_CHANGED],
     event: Option<EventId>,
+    /// A bit for every component that changes.
+    places: u32,
+    values: [u32; MOST_CHANGED],
 }
 
 /// A step of one process changes no more components than this.
-const MOST_CHANGED: usize = 4;
+const MOST_CHANGED: usize = 5;
 
 impl Change {
+    /// As words of a list; how many there are depends on how much changes.
+    fn write(&self, list: &mut Vec<u64>) {
+        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        list.push(join(self.label, self.event.map_or(0, |event| event + 1)));
+        list.push(join(self.places, self.values[0]));
+        let (pairs, _) = self.values[1..].as_chunks::<2>();
+        list.extend(pairs.iter().take(self.places.count_ones() as usize / 2).map(|[low, high]| join(*low, *high)));
+    }
+
+    /// The change in this place of a list, and the place after it.
+    #[inline(always)]
+    fn read(index: &MemoIndex, list: Found, mut place: u32) -> (Change, u32) {
+        let mut next = || {
+            let word = index.word(list, place);
+            place += 1;
+            (word as u32, (word >> 32) as u32)
+        };
+        let ((label, event), (places, first)) = (next(), next());
+        let mut values = [first; MOST_CHANGED];
+        let (pairs, _) = values[1..].as_chunks_mut::<2>();
+        for pair in pairs.iter_mut().take(places.count_ones() as usize / 2) {
+            *pair = next().into();
+        }
+        (Change { label, event: event.checked_sub(1), places, values }, place)
+    }
+
     fn between(before: &State, after: &State, action: Action, event: Option<EventId>) -> Change {
         let mut change = Change { label: action.label(), places: 0, values: [0; MOST_CHANGED], event };
         let changed = (0..SLOTS).filter(|place| before[*place] != after[*place]);
@@ -144,6 +206,7 @@ impl Change {
         change
     }
 
+    #[inline(always)]
     fn apply(&self, state: &State) -> State {
         let mut after = *state;
         let mut places = self.places;
@@ -160,45 +223,64 @@ impl Change {
 
 impl World {
     /// Every step of the state, as its label and the state after it.
-    pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut dyn FnMut(u32, State)) {
-        for (index, watching) in self.processes.0.iter().enumerate() {
-            let key = (index as u8, watching.sees(state));
-            let (start, end) = match worker.lists.found.get(&key) {
-                Some(range) => *range,
-                None => self.compute(worker, watching.process, key, state),
-            };
-            for change in start..end {
-                let change = worker.lists.changes[change as usize];
-                let mut after = change.apply(state);
+    pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut impl FnMut(u32, State)) {
+        // All lists first: the processor then waits for memory once and not once for each process.
+        let mut lists: [Option<Found>; MOST_PROCESSES] = [None; MOST_PROCESSES];
+        for (number, watching) in self.processes.0.iter().enumerate() {
+            lists[number] = self.tables.steps.of[number].find(&worker.lists.of[number], watching.sees(state));
+        }
+        for (number, list) in lists.into_iter().enumerate().take(self.processes.0.len()) {
+            let list = list.unwrap_or_else(|| self.compute(worker, number, state));
+            let mut place = 0;
+            while place < list.len() {
+                let (change, after) = Change::read(&worker.lists.of[number], list, place);
+                place = after;
+                let mut next = change.apply(state);
                 if let Some(event) = change.event {
-                    after[slot::HISTORY] = self.remember(worker, state[slot::HISTORY], event);
+                    next[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
                 }
-                step(change.label, after);
+                step(change.label, next);
             }
         }
     }
 
-    fn compute(&self, worker: &mut Worker, process: Process, key: (u8, Seen), state: &State) -> (u32, u32) {
-        let mut changes = Vec::new();
-        let mut take = |action, after: State, event: Option<Event>| {
-            let event = event.map(|event| self.tables.events.intern(event));
-            changes.push(Change::between(state, &after, action, event));
-        };
-        match process {
-            Process::Job(index) => self.migrator_steps(worker, state, index, &mut take),
-            Process::LateToCatalog => self.arrivals(worker, state, None, &mut take),
-            Process::LateTo(group) => self.arrivals(worker, state, Some(group), &mut take),
-            Process::Voters(group) => self.voter_steps(worker, state, group, &mut take),
-            Process::Watchers => self.watches(state, &mut take),
-            Process::Adoption(group) => self.adoption(worker, state, group, &mut take),
-            Process::Operator => self.operator_steps(worker, state, &mut take),
-            Process::Collector(group) => self.collections(worker, state, group, &mut take),
-            Process::Clients(group) => self.client_steps(worker, state, group, &mut take),
-        }
-        let start = worker.lists.changes.len() as u32;
-        worker.lists.changes.extend(changes);
-        let range = (start, worker.lists.changes.len() as u32);
-        worker.lists.found.insert(key, range);
-        range
+    #[inline]
+    fn history_after(&self, worker: &mut Worker, history: u32, event: EventId) -> u32 {
+        let (memo, key) = (&self.tables.steps.histories, [u64::from(history) | u64::from(event) << 32]);
+        let found = memo.find(&worker.lists.histories, key).unwrap_or_else(|| {
+            let after = self.remember(worker, history, event);
+            memo.learn(&mut worker.lists.histories, key, || vec![after.into()])
+        });
+        worker.lists.histories.word(found, 0) as u32
+    }
+
+    #[cold]
+    fn compute(&self, worker: &mut Worker, number: usize, state: &State) -> Found {
+        let watching = &self.processes.0[number];
+        let mut index = std::mem::take(&mut worker.lists.of[number]);
+        let list = self.tables.steps.of[number].learn(&mut index, watching.sees(state), || {
+            let mut list = Vec::new();
+            let mut take = |action, after: State, event: Option<Event>| {
+                let event = event.map(|event| self.tables.events.intern(event));
+                Change::between(state, &after, action, event).write(&mut list);
+            };
+            match watching.process {
+                Process::Job(index) => self.migrator_steps(worker, state, index, &mut take),
+                Process::LateToCatalog => self.arrivals(worker, state, None, &mut take),
+                Process::LateTo(group) => self.arrivals(worker, state, Some(group), &mut take),
+                Process::Voters(group) => self.voter_steps(worker, state, group, &mut take),
+                Process::Watchers => self.watches(state, &mut take),
+                Process::Adoption(group) => self.adoption(worker, state, group, &mut take),
+                Process::Operator => self.operator_steps(worker, state, &mut take),
+                Process::Collector(group) => self.collections(worker, state, group, &mut take),
+                Process::Clients(group) => self.client_steps(worker, state, group, &mut take),
+                Process::Txns(group) => self.txn_steps(worker, state, group, &mut take),
+                Process::GivingUp => self.give_up(state, &mut take),
+                Process::Resolvers => self.resolver_steps(worker, state, &mut take),
+            }
+            list
+        });
+        worker.lists.of[number] = index;
+        list
     }
 }

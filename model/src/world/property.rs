@@ -13,7 +13,7 @@ use splitjob_core::catalog::{Catalog, CatalogCommand, Routes};
 use splitjob_core::group::{GroupCommand, JobGuards};
 use splitjob_core::id::JobId;
 use splitjob_core::job::{Phase, SplitJob};
-use splitjob_core::key::{RawInterval, RawKey};
+use splitjob_core::key::{RawInterval, RawKey, RoutingKey, TxnKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, VersionStore};
 use splitjob_core::timestamp::Timestamp;
@@ -58,6 +58,8 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 named! {
     /// A safety property: it holds in every reachable state.
     Property {
@@ -67,10 +69,13 @@ named! {
         ReadsNewest = "S2";
         /// What a read returned stays true: no version decided later would have changed it.
         ReadsStayTrue = "S3";
-        /// A write is admitted only by the group that the catalog gives its key to at that moment.
+        /// A write is admitted only by the group that the catalog gives its key to at that moment, and the newest version of
+        /// a key is told as it is.
         OneOwner = "S4";
         /// Voters that have applied the same entries are equal.
         VotersAgree = "S5";
+        /// A transaction has one outcome, for all its keys and for everybody who asks.
+        TxnsAtomic = "S6";
         /// What was deleted or has expired is never read again.
         DeletedStaysDeleted = "S7";
         /// The routes are a partition of the key space, and a job that has not fenced its route still finds it there.
@@ -172,7 +177,7 @@ impl World {
         violated
     }
 
-    fn head(&self, state: &State, group: DataGroup) -> &ModelGroup {
+    pub(super) fn head(&self, state: &State, group: DataGroup) -> &ModelGroup {
         self.tables.groups.at(self.site(state, group).head)
     }
 
@@ -185,14 +190,17 @@ impl World {
             let is_stored = [Keyspace::Live, Keyspace::Staged]
                 .into_iter()
                 .any(|space| store.version_at(space, key, *commit_ts).is_some());
-            is_stored || is_collected(key, *commit_ts, versions.keys(), history.collected_through)
+            // A version that is decided and not written yet is held by its transaction's lock.
+            let is_locked = || store.lock(key).is_some_and(|lock| lock.commit_ts == *commit_ts);
+            is_stored || is_locked() || history.is_collected(key, *commit_ts, &self.bounds)
         })
     }
 
     // S9: whatever a job leaves behind, somebody whose job is live must still be about to remove it.
     fn nothing_left(&self, state: &State, catalog: &Catalog) -> bool {
         let is_settled = catalog.routes().iter().all(|route| route.staged_for.is_none_or(|job| is_live(catalog, job)));
-        is_settled && self.bounds.groups().all(|group| self.leftovers(catalog, group, self.head(state, group)).is_none())
+        is_settled
+            && self.bounds.groups().all(|group| self.leftovers(catalog, group, self.head(state, group)).is_none())
     }
 
     /// What is left on the group of a job that has ended; nothing if all is well.
@@ -201,7 +209,7 @@ impl World {
             return Some(Leftover::Guards(*job));
         }
         let rows = |space| head.store().walk(space, &RawInterval::all(), Direction::Forward);
-        let routes_as = |key: &RawKey| &self.bounds.key(key).routes_as;
+        let routes_as = |key: &RawKey| self.routes_as(key);
         let concerns = |key: &RawKey, at: fn(&SplitJob) -> splitjob_core::id::GroupId| {
             catalog.live_jobs().any(|job| at(job) == group.id() && job.range.contains(routes_as(key)))
         };
@@ -209,8 +217,22 @@ impl World {
             return Some(Leftover::Staged(row.key, row.version.commit_ts));
         }
         let is_foreign = |key: &RawKey| catalog.routes().covering(routes_as(key)).group != group.id();
+        if let Some((key, _)) = head.store().locks(&RawInterval::all()).find(|(key, _)| is_foreign(key)) {
+            return Some(Leftover::Lock(key));
+        }
         let left = rows(Keyspace::Live).find(|row| is_foreign(&row.key) && !concerns(&row.key, |job| job.source));
         left.map(|row| Leftover::Live(row.key, row.version.commit_ts))
+    }
+
+    /// Where a stored row belongs: by the scenario's own word for its keys, and for rows of transactions by that for the
+    /// keys that they are about.
+    fn routes_as(&self, raw: &RawKey) -> &RoutingKey {
+        let about = match TxnKey::parse(raw) {
+            Some(TxnKey::Lock { key } | TxnKey::Intent { key } | TxnKey::SuccessMarker { key, .. }) => key,
+            Some(TxnKey::Commit { primary, .. } | TxnKey::Rollback { primary, .. }) => primary,
+            None => raw.clone(),
+        };
+        &self.bounds.key(&about).routes_as
     }
 
     /// The goals that the state reaches, as a set of bits.
@@ -251,7 +273,7 @@ impl World {
             let mut owned = group.ownership().within(&all);
             owned.any(|(range, ownership)| ownership.is_here() && is_elsewhere(&range))
         };
-        let mut behind = run.voters.iter().filter(|voter| voter.behind > 0);
+        let mut behind = run.voters.iter().filter(|voter| !voter.is_current());
         let stale = behind.any(|voter| serves_what_moved(self.tables.groups.at(voter.state)));
         bit_if(Goal::ReadAcrossCutover, across) | bit_if(Goal::StaleVoter, stale)
     }
@@ -285,7 +307,7 @@ impl World {
         }
         for job in catalog.live_jobs().chain(catalog.history()) {
             let (target, range) = (DataGroup::of(job.target), &job.range);
-            let is_of_target = |key: &RawKey| range.contains(&self.bounds.key(key).routes_as);
+            let is_of_target = |key: &RawKey| range.contains(self.routes_as(key));
             let mut decided = history.decided.iter();
             let wrote = decided.any(|((key, _), decided)| decided.group == target && is_of_target(key));
             goals |= bit_if(Goal::TargetWrote, wrote);
@@ -298,7 +320,7 @@ impl World {
     fn goals_of_job(&self, state: &State, catalog: &Catalog, job: &SplitJob) -> u64 {
         let [source, target] = [job.source, job.target].map(|group| self.head(state, DataGroup::of(group)));
         let owns = catalog.routes().covering(job.range.start()).group == job.target;
-        let is_of_job = |key: &RawKey| job.range.contains(&self.bounds.key(key).routes_as);
+        let is_of_job = |key: &RawKey| job.range.contains(self.routes_as(key));
         let holds = |space| {
             let mut rows = target.store().walk(space, &RawInterval::all(), Direction::Forward);
             rows.any(|row| is_of_job(&row.key))
@@ -326,6 +348,8 @@ impl World {
 pub enum Leftover {
     /// Guards of this job.
     Guards(JobId),
+    /// A lock on a key that belongs to another group.
+    Lock(RawKey),
     /// A staged version that no live job has staged.
     Staged(RawKey, Timestamp),
     /// A version of a key that belongs to another group, and that no live job is about to delete.
@@ -357,12 +381,13 @@ fn of_history(history: &History, bounds: &Bounds) -> u64 {
     let mut violated = 0;
     for wrong in &history.wrongs {
         violated |= match wrong {
-            Wrong::AdmittedByNonOwner { .. } => Property::OneOwner.bit(),
+            Wrong::AdmittedByNonOwner { .. } | Wrong::StaleLatest { .. } => Property::OneOwner.bit(),
             Wrong::LateMessageActed { .. } => Property::LateMessagesIdle.bit(),
             Wrong::RefusedOutside { .. } => Property::OthersUndisturbed.bit(),
             Wrong::AdmittedBelowFence { .. } => Property::TimestampsAscend.bit(),
         };
     }
+    violated |= if history.is_torn() { Property::TxnsAtomic.bit() } else { 0 };
     for answered in &history.reads {
         if answered.returned != answered.expected {
             violated |= Property::ReadsNewest.bit();
@@ -394,24 +419,20 @@ fn is_overruled(history: &History, bounds: &Bounds, read: u8, key: &RawKey, show
     })
 }
 
-/// A version that collection may have removed: a newer one of its key is at or below the collection's timestamp.
-fn is_collected<'a>(
-    key: &RawKey,
-    commit_ts: Timestamp,
-    mut versions: impl Iterator<Item = &'a (RawKey, Timestamp)>,
-    collected_through: Timestamp,
-) -> bool {
-    versions.any(|(other, newer)| other == key && *newer > commit_ts && *newer <= collected_through)
-}
-
-/// A job before FENCE whose route is gone could never go on (S8).
+/// A job whose range no route covers to its end could never go on (S8).
 fn finds_its_route(catalog: &Catalog) -> bool {
     catalog.live_jobs().all(|job| match job.phase {
-        Phase::Planned(_) | Phase::Backfill(_) => {
-            let route = catalog.routes().iter().find(|route| route.id == job.source_route);
-            route.is_some_and(|route| route.range.end() == job.range.end())
+        Phase::Planned(_) | Phase::Backfill(_) | Phase::Failed(_) => {
+            let mut routes = catalog.routes().iter();
+            routes.any(|route| route.range.contains(job.range.start()) && route.range.end() == job.range.end())
         }
-        Phase::Fence(_) | Phase::DeltaCopy(_) | Phase::Cutover(_) | Phase::Cleanup(_) | Phase::Done(_) => true,
+        Phase::Fence(_)
+        | Phase::DeltaCopy(_)
+        | Phase::Cutover(_)
+        | Phase::Cleanup(_)
+        | Phase::Done(_)
+        | Phase::Abandoning(_)
+        | Phase::Abandoned(_) => true,
     })
 }
 

@@ -4,7 +4,7 @@ use super::World;
 use super::action::{Action, Delivery};
 use super::bounds::Start;
 use super::component::Control;
-use super::memo::Worker;
+use super::memo::{OVERDUE, Worker};
 use super::migrator::job_of_move;
 use super::state::{State, slot};
 use splitjob_core::job::Phase;
@@ -37,8 +37,7 @@ impl World {
 
     fn undisturbed_step(&self, worker: &mut Worker, state: &State) -> (Action, State) {
         let steps = self.steps(worker, state);
-        let goes_on =
-            |action: &Action| matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, .. });
+        let goes_on = |action: &Action| matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, clock, .. } if clock & OVERDUE == 0);
         let applies = |action: &Action| matches!(action, Action::Apply { .. });
         let next = steps.iter().find(|(action, _)| goes_on(action));
         let next = next.or_else(|| steps.iter().rfind(|(action, _)| applies(action)));

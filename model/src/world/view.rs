@@ -1,7 +1,7 @@
 //! States and steps as values that can be told: for stories, traces and pages, never for the search.
 
 use super::World;
-use super::component::{Answered, Message, Wrong};
+use super::component::{Answered, Fate, Message, Wrong};
 use super::data_group::DataGroup;
 use super::memo::Worker;
 use super::state::{State, slot};
@@ -53,6 +53,8 @@ pub struct VoterScene {
     pub applied: Arc<Group<MemoryStore>>,
     /// What it has still to apply, oldest first.
     pub ahead: Vec<Arc<GroupCommand>>,
+    /// Whether it was removed from the configuration.
+    pub is_removed: bool,
 }
 
 /// A message of a migrator.
@@ -88,10 +90,12 @@ pub struct Record {
     pub written: BTreeMap<(RawKey, Timestamp), bool>,
     /// Reads that were answered.
     pub reads: Vec<ReadRecord>,
-    /// Up to where old versions have been collected.
-    pub collected_through: Timestamp,
-    /// The greatest commit timestamp of what each job's source owned when the job entered DELTA_COPY.
+    /// Of each key, up to where old versions have been collected.
+    pub collected: BTreeMap<RawKey, Timestamp>,
+    /// The greatest commit timestamp that each job's source held when the write fence was applied.
     pub fenced_through: BTreeMap<JobId, Timestamp>,
+    /// What became of each transaction of the scenario that has begun.
+    pub txns: BTreeMap<u8, Fate>,
     /// What happened that must not.
     pub misdeeds: Vec<Misdeed>,
 }
@@ -132,6 +136,13 @@ pub enum Misdeed {
     RefusedOutside {
         /// The routing keys that it asked for.
         footprint: KeyRange,
+    },
+    /// A group told a version of a key as its newest, and it wasn't (S4).
+    StaleLatest {
+        /// The raw key.
+        key: RawKey,
+        /// The group.
+        group: DataGroup,
     },
     /// A target admitted a commit timestamp that the source had fenced.
     AdmittedBelowFence {
@@ -181,6 +192,7 @@ impl World {
         let voter_scene = |voter| VoterScene {
             applied: self.tables.groups.get(run.applied(voter, site.head)),
             ahead: run.ahead_of(voter).iter().map(|command| self.tables.commands.get(*command)).collect(),
+            is_removed: run.voters[usize::from(voter)].is_removed,
         };
         let head = self.tables.groups.get(site.head);
         GroupScene { leader: run.leader, head, voters: voters.map(voter_scene).collect() }
@@ -204,7 +216,8 @@ impl World {
             versions: history.versions(&self.bounds),
             written,
             reads: history.reads.iter().map(read_record).collect(),
-            collected_through: history.collected_through,
+            collected: history.collected.clone(),
+            txns: history.txns.clone(),
             fenced_through: history.fenced.iter().map(|(job, fenced)| (*job, fenced.through)).collect(),
             misdeeds: history.wrongs.iter().map(misdeed).collect(),
         }
@@ -254,6 +267,7 @@ fn misdeed(wrong: &Wrong) -> Misdeed {
         Wrong::AdmittedByNonOwner { key, group } => Misdeed::AdmittedByNonOwner { key: key.clone(), group: *group },
         Wrong::LateMessageActed { group } => Misdeed::LateMessageActed { group: *group },
         Wrong::RefusedOutside { footprint } => Misdeed::RefusedOutside { footprint: footprint.clone() },
+        Wrong::StaleLatest { key, group } => Misdeed::StaleLatest { key: key.clone(), group: *group },
         Wrong::AdmittedBelowFence { key, commit_ts, group } => {
             Misdeed::AdmittedBelowFence { key: key.clone(), commit_ts: *commit_ts, group: *group }
         }

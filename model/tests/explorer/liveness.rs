@@ -9,6 +9,7 @@ const EDGES: Options<'_> = Options {
     edges: true,
     stop: splitjob_model::explore::StopAt::Exhausted,
     max_states: None,
+    expected_states: None,
     max_depth: None,
     max_memory_bytes: None,
     max_time: None,

@@ -1,6 +1,7 @@
 //! The explorer, tested from outside on small worlds whose answers are known.
 
 mod agreement;
+mod checkpoints;
 mod endings;
 mod lassos;
 mod liveness;

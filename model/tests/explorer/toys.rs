@@ -223,12 +223,22 @@ pub(crate) struct Clashing<P>(pub(crate) P);
 pub(crate) struct Clash<S>(pub(crate) S);
 
 impl<S: PackedState> PackedState for Clash<S> {
+    const WORDS: usize = S::WORDS;
+
     fn hash64(&self) -> u64 {
         self.0.hash64() >> 62 << 62
     }
 
     fn same(&self, other: &Self) -> bool {
         self.0.same(&other.0)
+    }
+
+    fn word(&self, place: usize) -> u32 {
+        self.0.word(place)
+    }
+
+    fn of_words(word: impl FnMut(usize) -> u32) -> Self {
+        Clash(S::of_words(word))
     }
 }
 
@@ -256,6 +266,63 @@ impl<P: Space> Space for Clashing<P> {
 
     fn goals(&self, worker: &mut P::Worker, state: &Clash<P::State>) -> u64 {
         self.0.goals(worker, &state.0)
+    }
+}
+
+/// A space whose numbers are given anew, in every place by itself, as they come: each process and each race gives others.
+pub(crate) struct Renumbered<P: Space> {
+    pub(crate) space: P,
+    numbers: Vec<Interner<u32>>,
+}
+
+impl<P: Space> Renumbered<P> {
+    /// The first numbers go to values that nobody has.
+    pub(crate) fn after(idle: u32, space: P) -> Self {
+        let numbers: Vec<Interner<u32>> = (0..P::State::WORDS).map(|_| Interner::new()).collect();
+        for (place, numbers) in (0..).zip(&numbers) {
+            (0..idle + place % 3).for_each(|value| {
+                numbers.intern(u32::MAX - value);
+            });
+        }
+        Renumbered { space, numbers }
+    }
+
+    pub(crate) fn meant(&self, state: &P::State) -> P::State {
+        P::State::of_words(|place| **self.numbers[place].get(state.word(place)))
+    }
+
+    fn numbered(&self, state: &P::State) -> P::State {
+        P::State::of_words(|place| self.numbers[place].intern(state.word(place)))
+    }
+}
+
+impl<P: Space> Space for Renumbered<P> {
+    type State = P::State;
+    type Worker = P::Worker;
+
+    fn worker(&self) -> P::Worker {
+        self.space.worker()
+    }
+
+    fn initial(&self) -> Vec<P::State> {
+        self.space.initial().iter().map(|state| self.numbered(state)).collect()
+    }
+
+    fn successors(&self, worker: &mut P::Worker, state: &P::State, out: &mut Vec<Successor<P::State>>) {
+        self.space.successors(worker, &self.meant(state), out);
+        out.iter_mut().for_each(|successor| successor.state = self.numbered(&successor.state));
+    }
+
+    fn violations(&self, worker: &mut P::Worker, state: &P::State) -> u64 {
+        self.space.violations(worker, &self.meant(state))
+    }
+
+    fn goals(&self, worker: &mut P::Worker, state: &P::State) -> u64 {
+        self.space.goals(worker, &self.meant(state))
+    }
+
+    fn kind(&self, label: u32) -> usize {
+        label as usize % 3
     }
 }
 

@@ -275,14 +275,18 @@ impl<S: VersionStore> Group<S> {
         }
         guards.imported = progress;
         let count = rows.len() as u64;
-        self.stage(command, guards, rows);
+        self.stage(command, guards, rows, gates);
         Ok(Outcome::Imported { rows: count })
     }
 
-    fn stage(&mut self, command: &JobCommand, mut guards: TargetGuards, rows: Vec<&Row>) {
+    fn stage(&mut self, command: &JobCommand, mut guards: TargetGuards, rows: Vec<&Row>, gates: Gates) {
         for row in rows {
             self.store.put(Keyspace::Staged, &row.key, &row.version);
             guards.max_imported_ts = guards.max_imported_ts.max(row.version.commit_ts);
+        }
+        // The guards go with the job; that these versions are here stays.
+        if gates.stands(Gate::ImportsCountAsCommitted) {
+            self.last_commit_ts = self.last_commit_ts.max(guards.max_imported_ts);
         }
         let job = command.token.job;
         self.ownership.assign(&command.range, |current| match current {
