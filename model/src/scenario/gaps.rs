@@ -231,6 +231,24 @@ pub const GAPS: &[Gap] = &[
              still has a page to serve, and then applies the deletion.",
     },
     Gap {
+        name: "CurrentConfiguration",
+        removes: &[Gate::CurrentConfiguration],
+        jams: &[],
+        scenario: "membership-drain",
+        breaks: Claim::Safety(Property::ReadsNewest),
+        moral: "A voter that was added while the job went on is nobody whom the migrator knew. It still has a page to \
+             serve when everybody else has drained, and then applies the deletion.",
+    },
+    Gap {
+        name: "ImportsCountAsCommitted",
+        removes: &[Gate::ImportsCountAsCommitted],
+        jams: &[],
+        scenario: "moving-on",
+        breaks: Claim::Safety(Property::NothingLost),
+        moral: "A range that has moved here moves on. What was imported was never written here, so the last commit \
+             knows nothing of it, and the next job takes it for nothing.",
+    },
+    Gap {
         name: "ReadFence",
         removes: &[Gate::ReadFence],
         jams: &[],

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod gaps;
+mod wider;
 
 pub use catalogue::ALL;
 pub use gaps::{GAPS, REDUNDANT, UNBROKEN};
