@@ -7,7 +7,7 @@
 use splitjob_core::gate::Gate;
 use splitjob_model::explore::{Exploration, LeadsTo, Options, StateSet, explore};
 use splitjob_model::scenario::{ALL, Class, Scenario};
-use splitjob_model::world::{Action, Delivery, Goal, Side, State, World};
+use splitjob_model::world::{Action, Delivery, Goal, State, World};
 
 fn explored(world: &World) -> Exploration<State> {
     let options = Options { threads: 2, edges: true, ..Options::default() };
@@ -23,8 +23,7 @@ fn fair_class(label: u32) -> u64 {
     match Action::of_label(label) {
         Some(Action::Migrate { delivery: Delivery::AtOnce, .. }) => 1,
         Some(Action::NextPage { .. }) => 1 << 1,
-        Some(Action::Apply { side: Side::Source, voter, .. }) => 1 << (2 + voter),
-        Some(Action::Apply { side: Side::Target, voter, .. }) => 1 << (8 + voter),
+        Some(Action::Apply { group, voter, .. }) => 1 << (2 + 4 * group.number() + voter),
         Some(_) | None => 0,
     }
 }

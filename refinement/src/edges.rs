@@ -63,7 +63,7 @@ pub fn check(scenario: &'static Scenario, without: &[Gate]) -> Result<Tally, Not
 }
 
 /// The ideal sees of a state only some components: their numbers.
-type Visible = [u32; 4];
+type Visible = [u32; 5];
 
 struct Judge<'w> {
     world: &'w World,
@@ -73,7 +73,7 @@ struct Judge<'w> {
 
 impl Judge<'_> {
     fn step(&mut self, before: &State, after: &State) -> Result<Step, Impossible> {
-        let (from, to) = (World::seen_by_users(before), World::seen_by_users(after));
+        let (from, to) = (self.world.seen_by_users(before), self.world.seen_by_users(after));
         if from == to {
             return Ok(Step::None);
         }

@@ -47,7 +47,7 @@ fn answer(bounds: &Bounds, read: &ReadRecord) -> Answer {
     let (keys, places) = match &request.look {
         Look::Point(key) => (vec![key.clone()], 1),
         Look::Scan { interval, direction, page, .. } => {
-            let keys = keys_of_scan(bounds, interval, *direction, read.from.as_ref());
+            let keys = keys_of_scan(bounds, interval, *direction, read);
             (keys, usize::try_from(*page).unwrap_or(usize::MAX))
         }
     };
@@ -56,8 +56,11 @@ fn answer(bounds: &Bounds, read: &ReadRecord) -> Answer {
     Answer { at: request.read_ts.raw(), keys, places, returned }
 }
 
-fn keys_of_scan(bounds: &Bounds, interval: &RawInterval, direction: Direction, from: Option<&RawKey>) -> Vec<RawKey> {
-    let mut keys: Vec<RawKey> = bounds.keys.iter().map(|key| key.raw.clone()).collect();
+/// The keys of the part, or of the page of it, that was answered, in the order of the scan.
+fn keys_of_scan(bounds: &Bounds, interval: &RawInterval, direction: Direction, read: &ReadRecord) -> Vec<RawKey> {
+    let from = read.from.as_ref();
+    let keys = bounds.keys.iter().filter(|key| read.part.contains(&key.routes_as));
+    let mut keys: Vec<RawKey> = keys.map(|key| key.raw.clone()).collect();
     keys.retain(|key| interval.contains(key));
     keys.sort();
     match direction {

@@ -19,7 +19,11 @@ pub fn pending(
     let has_applied = |voter: &&VoterId| reports.get(voter).is_some_and(&applied);
     let pending: Vec<VoterId> = configuration.iter().filter(|voter| !has_applied(voter)).copied().collect();
     let is_majority = (configuration.len() - pending.len()) * 2 > configuration.len();
-    if !gates.stands(Gate::EveryVoter) && is_majority { Vec::new() } else { pending }
+    match gates.stands(Gate::EveryVoter) {
+        _ if gates.is_jammed(Gate::EveryVoter) => configuration.iter().copied().collect(),
+        false if is_majority => Vec::new(),
+        true | false => pending,
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! A coordinator holds a copy of the routes, possibly an old one. The copy decides where a request goes first, and
 //! nothing else (O3).
 
-use crate::catalog::Routes;
+use crate::catalog::{RouteState, Routes};
 use crate::group::Rejection;
 use crate::id::{CatalogVersion, GroupId};
-use crate::key::{RawKey, route_key};
+use crate::key::{RawKey, prefix_footprint, route_key};
 use crate::range::KeyRange;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,19 @@ pub fn route_range(routes: &Routes, range: &KeyRange) -> Vec<Routed> {
     parts
 }
 
+/// Where the parts of a prefix delete go.
+///
+/// # Errors
+/// [`Rejection::RouteWriteFenced`] if a job has fenced any part: the request is then refused as a whole, before any part
+/// has an effect. Each group checks its own part again.
+pub fn route_prefix(routes: &Routes, prefix: &RawKey) -> Result<Vec<Routed>, Rejection> {
+    let footprint = prefix_footprint(prefix);
+    if routes.intersecting(&footprint).any(|route| route.state == RouteState::WriteFenced) {
+        return Err(Rejection::RouteWriteFenced);
+    }
+    Ok(route_range(routes, &footprint))
+}
+
 /// What a coordinator does about a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Retry {
@@ -64,6 +77,13 @@ pub enum Retry {
     },
     /// Let the group's log bind the read, then ask again.
     Bind,
+    /// Find out what became of the transaction that holds the key, settle its lock if its time is over, and try again (X5).
+    Settle {
+        /// The locked raw key.
+        key: RawKey,
+        /// How long to wait before, in milliseconds.
+        backoff_ms: u64,
+    },
     /// Tell the client.
     Surface,
 }
@@ -81,8 +101,19 @@ pub fn after_refusal(rejection: &Rejection, attempt: u32, caller_chose_ts: bool)
         Rejection::CutoverPending { expected } => Retry::Refresh { at_least: Some(*expected), backoff_ms },
         Rejection::RouteWriteFenced | Rejection::OwnershipUnknown => Retry::Refresh { at_least: None, backoff_ms },
         Rejection::TimestampTooLow { floor } if !caller_chose_ts => Retry::Observe { floor: *floor },
+        Rejection::RoutedTooEarly { owned_since } => Retry::Refresh { at_least: Some(*owned_since), backoff_ms: 0 },
+        Rejection::KeyLocked { key, .. } => Retry::Settle { key: key.clone(), backoff_ms },
         Rejection::ReadNotBound { .. } => Retry::Bind,
-        Rejection::TimestampTooLow { .. }
+        Rejection::TimestampTooHigh { .. }
+        | Rejection::WriteConflict { .. }
+        | Rejection::TxnRolledBack
+        | Rejection::TxnCommitted { .. }
+        | Rejection::CommitTimestampChanged { .. }
+        | Rejection::NoProof { .. }
+        | Rejection::CommitBeforeStart { .. }
+        | Rejection::PrimaryMissing { .. }
+        | Rejection::StagedRowsLeft
+        | Rejection::TimestampTooLow { .. }
         | Rejection::TimestampTaken
         | Rejection::ReadTooOld { .. }
         | Rejection::NotStamped

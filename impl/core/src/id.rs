@@ -36,6 +36,8 @@ ids! {
     GroupId;
     /// A voter of a group.
     VoterId;
+    /// A process of the cluster.
+    NodeId;
     /// A route of the catalog.
     RouteId;
     /// A split job.

@@ -2,6 +2,7 @@
 
 use crate::key::{RawInterval, RawKey};
 use crate::timestamp::Timestamp;
+use crate::txn::Lock;
 use crate::version::{Content, Version};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -60,6 +61,20 @@ pub trait VersionStore {
 
     /// Removes the version physically; says whether it was there.
     fn remove(&mut self, space: Keyspace, key: &RawKey, commit_ts: Timestamp) -> bool;
+
+    /// The lock on the key.
+    fn lock(&self, key: &RawKey) -> Option<Lock>;
+
+    /// The locks on keys of the interval, keys ascending.
+    ///
+    /// A lock is stored under the raw key that it locks, which may sort far from where it routes (K2).
+    fn locks<'a>(&'a self, interval: &RawInterval) -> Box<dyn Iterator<Item = (RawKey, Lock)> + 'a>;
+
+    /// Locks the key; a lock that stands on it is replaced.
+    fn put_lock(&mut self, key: &RawKey, lock: &Lock);
+
+    /// Releases the lock on the key; says whether there was one.
+    fn remove_lock(&mut self, key: &RawKey) -> bool;
 }
 
 type Versions = BTreeMap<Reverse<Timestamp>, Content>;
@@ -69,6 +84,7 @@ type Versions = BTreeMap<Reverse<Timestamp>, Content>;
 pub struct MemoryStore {
     live: BTreeMap<RawKey, Versions>,
     staged: BTreeMap<RawKey, Versions>,
+    locks: BTreeMap<RawKey, Lock>,
 }
 
 impl MemoryStore {
@@ -85,6 +101,10 @@ impl MemoryStore {
             Keyspace::Staged => &mut self.staged,
         }
     }
+}
+
+fn bounds(interval: &RawInterval) -> (Bound<RawKey>, Bound<RawKey>) {
+    (Bound::Included(interval.start.clone()), interval.end.clone().map_or(Bound::Unbounded, Bound::Excluded))
 }
 
 fn rows_of<'a>(key: &'a RawKey, versions: &'a Versions) -> impl Iterator<Item = Row> + 'a {
@@ -109,8 +129,7 @@ impl VersionStore for MemoryStore {
         if interval.is_empty() {
             return Box::new(std::iter::empty());
         }
-        let end = interval.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        let keys = self.space(space).range((Bound::Included(interval.start.clone()), end));
+        let keys = self.space(space).range(bounds(interval));
         match direction {
             Direction::Forward => Box::new(keys.flat_map(|(key, versions)| rows_of(key, versions))),
             Direction::Reverse => Box::new(keys.rev().flat_map(|(key, versions)| rows_of(key, versions))),
@@ -130,6 +149,25 @@ impl VersionStore for MemoryStore {
             keys.remove(key);
         }
         removed
+    }
+
+    fn lock(&self, key: &RawKey) -> Option<Lock> {
+        self.locks.get(key).cloned()
+    }
+
+    fn locks<'a>(&'a self, interval: &RawInterval) -> Box<dyn Iterator<Item = (RawKey, Lock)> + 'a> {
+        if interval.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        Box::new(self.locks.range(bounds(interval)).map(|(key, lock)| (key.clone(), lock.clone())))
+    }
+
+    fn put_lock(&mut self, key: &RawKey, lock: &Lock) {
+        self.locks.insert(key.clone(), lock.clone());
+    }
+
+    fn remove_lock(&mut self, key: &RawKey) -> bool {
+        self.locks.remove(key).is_some()
     }
 }
 

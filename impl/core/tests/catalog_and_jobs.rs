@@ -4,6 +4,7 @@ use splitjob_core::catalog::{
     Advance, AdvanceJob, Catalog, CatalogCommand, CatalogLimits, CatalogOutcome, CatalogRejection, StartJob,
 };
 use splitjob_core::gate::Gates;
+use splitjob_core::group::Window;
 use splitjob_core::id::{CatalogVersion, GroupId, JobId, Revision, RouteId};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
@@ -43,7 +44,7 @@ fn run_to_the_end(catalog: &mut Catalog) {
     let steps = [
         Advance::TakeOver,
         Advance::BeginBackfill,
-        Advance::ChooseSnapshot { snapshot_ts },
+        Advance::ChooseWindow { window: Window { after: Timestamp::ZERO, through: snapshot_ts } },
         Advance::BeginFence,
         Advance::BeginDeltaCopy { delta_floor: snapshot_ts, fence_ts: snapshot_ts },
         Advance::ArmCutover,
@@ -67,9 +68,29 @@ fn refused(catalog: &mut Catalog, command: &CatalogCommand) -> CatalogRejection 
 #[test]
 fn a_job_needs_a_key_inside_the_route() {
     let mut catalog = catalog();
-    let command = start(&catalog, 1, "", 2);
-    let expected = CatalogRejection::SplitKeyOutside { route: RouteId(1), at: RoutingKey::from("") };
+    let split = CatalogCommand::SplitRange {
+        expected_version: CatalogVersion(1),
+        route: RouteId(1),
+        at: RoutingKey::from("m"),
+    };
+    catalog.apply(&split, Gates::all()).expect("nothing stands in the way of the split");
+    let left = catalog.routes().covering(&RoutingKey::from("a")).id;
+    let command = start(&catalog, left.0, "m", 2);
+    let expected = CatalogRejection::SplitKeyOutside { route: left, at: RoutingKey::from("m") };
     assert_eq!(refused(&mut catalog, &command), expected);
+}
+
+#[test]
+fn a_range_that_is_a_route_moves_as_a_whole_and_back_again() {
+    let mut catalog = catalog();
+    for target in [2, 1] {
+        let route = catalog.routes().covering(&RoutingKey::from("m")).id.0;
+        let command = start(&catalog, route, "m", target);
+        catalog.apply(&command, Gates::all()).expect("the range is at rest");
+        run_to_the_end(&mut catalog);
+        assert_eq!(catalog.routes().covering(&RoutingKey::from("m")).group, GroupId(target));
+    }
+    assert_eq!(catalog.routes().iter().count(), 2, "moving a whole route splits nothing");
 }
 
 #[test]

@@ -5,14 +5,15 @@ use proptest::prelude::*;
 use splitjob_core::catalog::Routes;
 use splitjob_core::gate::Gates;
 use splitjob_core::group::{
-    Adoption, ApplyContext, BindRead, BracketBatch, Group, GroupCommand, JobAction, JobCommand, Mutation, ReadRequest,
-    ReadShape, Rejection, RowPosition, WriteRequest,
+    Adoption, ApplyContext, BindRead, BracketBatch, DeletePrefix, Group, GroupCommand, JobAction, JobCommand, Mutation,
+    ReadRequest, ReadShape, Rejection, RowPosition, TxnAction, TxnCommand, WriteRequest,
 };
 use splitjob_core::id::{BatchSeq, CatalogVersion, CopyRound, GroupId, JobEpoch, JobId, Token};
 use splitjob_core::key::{BracketId, RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, MemoryStore, Row};
-use splitjob_core::timestamp::Timestamp;
+use splitjob_core::timestamp::{PhysicalMs, Timestamp};
+use splitjob_core::txn::TxnId;
 use splitjob_core::version::{Content, Version};
 
 const KEYS: [&str; 5] = ["a", "m", "n", "!redis|str|p", "!dist|route|x"];
@@ -61,7 +62,9 @@ fn position() -> impl Strategy<Value = RowPosition> {
 
 fn action() -> impl Strategy<Value = JobAction> {
     prop_oneof![
-        Just(JobAction::ArmTracker),
+        (1u64..4).prop_map(|round| JobAction::ArmTracker { round: CopyRound(round) }),
+        Just(JobAction::Unfence),
+        (prop::option::of(position()), 0u64..3).prop_map(|(from, limit)| JobAction::DiscardStaged { from, limit }),
         Just(JobAction::ArmWriteFence),
         version().prop_map(|expected_cutover_version| JobAction::ArmReadFence { expected_cutover_version }),
         (position(), 0u64..3).prop_map(|(from, limit)| JobAction::DeleteMoved { from, limit }),
@@ -91,10 +94,37 @@ fn adoption() -> impl Strategy<Value = Adoption> {
     })
 }
 
+fn mutation() -> impl Strategy<Value = Mutation> {
+    (key(), content()).prop_map(|(key, content)| Mutation { key, content })
+}
+
+fn txn() -> impl Strategy<Value = GroupCommand> {
+    let action = prop_oneof![
+        1 => vec(mutation(), 0..3).prop_map(|mutations| TxnAction::OnePhase { mutations }),
+        3 => vec(mutation(), 0..3).prop_map(|mutations| TxnAction::Prepare { mutations, expires_at_ms: 0 }),
+        2 => vec(key(), 0..3).prop_map(|keys| TxnAction::Commit { keys }),
+        1 => vec(key(), 0..3).prop_map(|keys| TxnAction::Abort { keys }),
+    ];
+    (key(), 0u64..4, timestamp(), prop::option::of(version()), action).prop_map(
+        |(primary, start_ts, commit_ts, routed_by, action)| {
+            let txn = TxnId { primary, start_ts: Timestamp::from_raw(start_ts) };
+            GroupCommand::Txn(TxnCommand { txn, commit_ts, routed_by, action })
+        },
+    )
+}
+
+fn prefix_delete() -> impl Strategy<Value = GroupCommand> {
+    let prefix = prop::sample::select(vec!["", "!", "!txn|", "!redis|", "a", "m", "!dist|"]);
+    let part = prop_oneof![Just(moving()), Just(KeyRange::all())];
+    (prefix, part, timestamp(), prop::option::of(version())).prop_map(|(prefix, part, commit_ts, routed_by)| {
+        GroupCommand::DeletePrefix(DeletePrefix { prefix: RawKey::from(prefix), part, commit_ts, routed_by })
+    })
+}
+
 fn command() -> impl Strategy<Value = GroupCommand> {
     let write = (vec((key(), content()), 0..3), timestamp()).prop_map(|(mutations, commit_ts)| {
         let mutations = mutations.into_iter().map(|(key, content)| Mutation { key, content }).collect();
-        GroupCommand::Write(WriteRequest { mutations, commit_ts })
+        GroupCommand::Write(WriteRequest { mutations, commit_ts, routed_by: None })
     });
     let bind = (timestamp(), prop::option::of(version()))
         .prop_map(|(read_ts, routed_by)| GroupCommand::BindRead(BindRead { footprint: moving(), read_ts, routed_by }));
@@ -104,6 +134,11 @@ fn command() -> impl Strategy<Value = GroupCommand> {
     });
     prop_oneof![
         4 => write,
+        6 => txn(),
+        1 => prefix_delete(),
+        1 => (0u64..3).prop_map(|ms| GroupCommand::RaiseCeiling {
+            ceiling: PhysicalMs::new(ms).expect("a small number of milliseconds"),
+        }),
         2 => bind,
         2 => adoption().prop_map(GroupCommand::Adopt),
         1 => timestamp().prop_map(|through| GroupCommand::Collect { through }),
@@ -170,7 +205,7 @@ proptest! {
         for key in ["a", "m"] {
             let mutations = vec![Mutation { key: RawKey::from(key), content: Content::Tombstone }];
             let written = group.apply(
-                &GroupCommand::Write(WriteRequest { mutations, commit_ts }),
+                &GroupCommand::Write(WriteRequest { mutations, commit_ts, routed_by: None }),
                 &ApplyContext::production(),
             );
             prop_assert!(!matches!(written, Err(Rejection::TimestampTooLow { .. })), "{:?}", written);

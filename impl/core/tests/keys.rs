@@ -4,8 +4,8 @@ mod strategy;
 
 use proptest::prelude::*;
 use splitjob_core::key::{
-    Handling, KeyFamily, RawKey, TxnKey, clip_prefix_delete, export_plan, reserved_namespace_conflict, route_key,
-    split_boundary, targets_control_namespace,
+    Handling, KeyFamily, RawKey, TxnKey, clip_prefix_delete, export_plan, prefix_footprint, protected_namespace,
+    reserved_namespace_conflict, route_key, split_boundary, targets_control_namespace,
 };
 use splitjob_core::range::KeyRange;
 use strategy::{raw_key, routing_range, txn_key};
@@ -52,12 +52,14 @@ proptest! {
     }
 
     #[test]
-    fn a_prefix_delete_touches_everything_under_its_prefix_but_control_rows(raw in raw_key(), len in 0..12_usize) {
+    fn a_prefix_delete_touches_everything_under_its_prefix_but_control_and_transaction_rows(raw in raw_key(), len in 0..12_usize) {
         let prefix = RawKey::from(&raw.as_bytes()[..len.min(raw.as_bytes().len())]);
         let clipped = clip_prefix_delete(&prefix);
         let holding = clipped.iter().filter(|interval| interval.contains(&raw)).count();
-        prop_assert_eq!(holding, usize::from(targets_control_namespace(&raw).is_none()));
-        prop_assert_eq!(clipped.is_empty(), targets_control_namespace(&prefix).is_some());
+        prop_assert_eq!(holding, usize::from(protected_namespace(&raw).is_none()));
+        prop_assert_eq!(clipped.is_empty(), protected_namespace(&prefix).is_some());
+        let footprint = prefix_footprint(&prefix);
+        prop_assert!(footprint.contains(&route_key(&raw)), "{raw:?} routes outside {footprint:?}");
         for interval in &clipped {
             prop_assert!(interval.start.as_bytes().starts_with(prefix.as_bytes()), "{interval:?} leaves {prefix:?}");
         }

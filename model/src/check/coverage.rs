@@ -23,14 +23,15 @@ pub(super) fn of(bounds: &Bounds, steps: &[u64; KINDS.len()]) -> Vec<KindCount> 
 /// In the order of [`KINDS`].
 fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
     let has_job = bounds.start != Start::Ended;
+    let has_followers = bounds.voters.iter().any(|voters| *voters > 1);
     let has_reads = !bounds.reads.is_empty();
     let splits = has_job && bounds.splits_elsewhere > 0;
     [
         has_job,
         bounds.pipelined_imports,
-        bounds.holds > 0,
-        bounds.source_voters > 1 || bounds.target_voters > 1,
-        bounds.leader_changes > 0 && bounds.source_voters > 1,
+        bounds.holds + bounds.txn_holds > 0,
+        has_followers,
+        bounds.leader_changes > 0 && has_followers,
         bounds.restarts > 0,
         bounds.coordinators_watch && bounds.coordinators > 0,
         bounds.groups_watch,
@@ -42,6 +43,16 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         // The catalog refuses it while every gate stands (C4).
         false,
         !bounds.collections.is_empty(),
+        bounds.moves.len() > 1,
+        bounds.answers_get_lost && !bounds.writes.is_empty(),
+        !bounds.txns.is_empty(),
+        bounds.txns_are_given_up,
+        bounds.resolvers,
+        !bounds.prefix_deletes.is_empty(),
+        !bounds.latest.is_empty(),
+        bounds.abandons > 0,
+        bounds.retries > 0,
+        bounds.downgrades > 0,
     ]
 }
 

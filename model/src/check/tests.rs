@@ -1,6 +1,6 @@
 use super::*;
 use crate::scenario::{Class, Pinned};
-use crate::world::{Bounds, Goal, ts};
+use crate::world::{Bounds, Collection, DataGroup, Goal, ts};
 
 const ONE: Options<'static> = Options { threads: 1, max_states: None, max_time: None, progress: None };
 
@@ -28,7 +28,7 @@ fn a_goal_that_is_never_reached_fails() {
 #[test]
 fn a_kind_of_step_that_the_bounds_allow_and_that_never_happens_fails() {
     fn idle() -> Bounds {
-        Bounds { collections: vec![ts(0)], ..Bounds::calm() }
+        Bounds { collections: vec![Collection { group: DataGroup::ONE, through: ts(0) }], ..Bounds::calm() }
     }
     static IDLE: Scenario = Scenario { bounds: idle, ..CALM };
     let report = report_of(&IDLE, &ONE);

@@ -83,7 +83,7 @@ macro_rules! instances {
 }
 
 const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10);
-const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12);
+const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
 static PROPERTIES: LazyLock<Vec<String>> =
     LazyLock::new(|| Property::ALL.iter().map(|property| format!("{property}: {}", property.says())).collect());
 static GOALS: LazyLock<Vec<String>> =

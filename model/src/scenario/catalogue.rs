@@ -1,7 +1,9 @@
 //! Every scenario.
 
 use super::{Class, Pinned, Scenario};
-use crate::world::{Bounds, ClientRead, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes};
+use crate::world::{
+    Bounds, ClientRead, Collection, DataGroup, Goal, Key, Start, deleted, deletes, put, reads, scans, ts, writes,
+};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
 use splitjob_core::store::Direction;
@@ -35,11 +37,11 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "read-fence",
         purpose: "Reads through stale coordinators and lagging voters while the range is handed over and the target \
-                  takes its first writes.",
+                  takes its first writes; a scan over both sides goes in parts.",
         class: Class::Quick,
         bounds: read_fence,
-        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::TargetWrote, Goal::StaleVoter],
-        pinned: Pinned { states: 54_426, steps: 310_804, depth: 26 },
+        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::ReadInParts, Goal::TargetWrote, Goal::StaleVoter],
+        pinned: Pinned { states: 469_320, steps: 3_544_401, depth: 28 },
     },
     Scenario {
         name: "import-disorder",
@@ -93,7 +95,15 @@ pub const ALL: &[Scenario] = &[
         class: Class::Standard,
         bounds: happy_path_wide,
         goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
-        pinned: Pinned { states: 10_080_780, steps: 70_593_038, depth: 41 },
+        pinned: Pinned { states: 23_384_552, steps: 191_817_054, depth: 44 },
+    },
+    Scenario {
+        name: "read-fence-wide",
+        purpose: "The read fence with one read more.",
+        class: Class::Standard,
+        bounds: read_fence_wide,
+        goals: &[Goal::HandingOver, Goal::ReadServed, Goal::ReadInParts, Goal::TargetWrote, Goal::StaleVoter],
+        pinned: Pinned { states: 1_551_894, steps: 12_854_977, depth: 29 },
     },
     Scenario {
         name: "cleanup-wide",
@@ -115,7 +125,7 @@ pub const ALL: &[Scenario] = &[
 
 fn happy_path_wide() -> Bounds {
     Bounds {
-        target_voters: 2,
+        voters: vec![2, 2],
         writes: vec![writes("m", 4, "m4"), deletes("m", 2), writes("a", 3, "a3")],
         answers_get_lost: true,
         ..happy_path()
@@ -132,7 +142,7 @@ fn two_migrators_wide() -> Bounds {
 
 fn happy_path() -> Bounds {
     Bounds {
-        source_voters: 2,
+        voters: vec![2, 1],
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("m", 2, "m2"), writes("a", 3, "a3")],
         reads: vec![reads("m", 3), reads("m", 5)],
@@ -144,29 +154,30 @@ fn write_fence() -> Bounds {
     Bounds {
         keys: vec![Key::plain("m"), Key::internal("!redis|str|n", "n")],
         stored: vec![put("m", 1, "m1"), put("m", 2, "m2"), put("!redis|str|n", 2, "n2")],
-        source_voters: 2,
+        voters: vec![2, 1],
         groups_watch: true,
         clocks: vec![ts(3), ts(6)],
         writes: vec![writes("m", 4, "m4"), deletes("m", 5), writes("!redis|str|n", 4, "n4")],
         reads: vec![reads("m", 1), reads("m", 7)],
-        collections: vec![ts(2)],
+        collections: vec![Collection { group: DataGroup::ONE, through: ts(2) }],
         ..Bounds::calm()
     }
+}
+
+fn read_fence_wide() -> Bounds {
+    let mut bounds = read_fence();
+    bounds.reads.push(reads("m", 5));
+    bounds
 }
 
 fn read_fence() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::plain("m")],
         stored: vec![put("a", 1, "a1"), put("m", 1, "m1")],
-        source_voters: 2,
-        target_voters: 2,
+        voters: vec![2, 2],
         coordinators: 2,
         writes: vec![writes("m", 4, "m4"), writes("a", 3, "a3")],
-        reads: vec![
-            reads("m", 5),
-            scans("a", Direction::Forward, 9, 5),
-            ClientRead { is_stamped: false, ..reads("m", 6) },
-        ],
+        reads: vec![scans("a", Direction::Forward, 9, 5), ClientRead { is_stamped: false, ..reads("m", 6) }],
         leader_changes: 1,
         start: Start::At(PhaseName::Cutover),
         ..Bounds::calm()
@@ -208,7 +219,7 @@ fn cleanup() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::plain("m"), Key::plain("n"), Key::internal("!redis|str|p", "p")],
         stored: vec![put("a", 1, "a1"), put("m", 1, "m1"), put("n", 1, "n1"), put("!redis|str|p", 1, "p1")],
-        source_voters: 2,
+        voters: vec![2, 1],
         coordinators: 2,
         groups_watch: true,
         writes: vec![writes("m", 3, "m3")],
@@ -225,7 +236,7 @@ fn lagging_voter() -> Bounds {
     Bounds {
         keys: vec![Key::plain("m"), Key::plain("n")],
         stored: vec![put("m", 1, "m1"), put("n", 1, "n1")],
-        source_voters: 3,
+        voters: vec![3, 1],
         coordinators: 2,
         writes: vec![writes("m", 3, "m3")],
         reads: vec![scans("m", Direction::Forward, 1, 2)],

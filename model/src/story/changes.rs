@@ -1,45 +1,55 @@
 //! What a step changed, and nothing else.
 
+use super::names::Names;
 use super::words;
 use crate::world::view::{GroupScene, Misdeed, Record, Scene};
-use crate::world::{Bounds, Side};
+use crate::world::{Bounds, DataGroup};
 use splitjob_core::group::{BracketProgress, Floors, Group, JobGuards, Ownership, Role, SourceGuards, TargetGuards};
 use splitjob_core::job::{Phase, SplitJob};
-use splitjob_core::key::RawInterval;
+use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Lock;
 
 /// The differences between two scenes, one line each. `seats` says for each place of a coordinator who sits there.
 pub(super) fn between(bounds: &Bounds, before: (&Scene, &[u8]), after: (&Scene, &[u8])) -> Vec<String> {
     let mut lines = Vec::new();
-    catalog(before.0, after.0, &mut lines);
-    for side in [Side::Source, Side::Target] {
-        group(side, before.0.group(side), after.0.group(side), &mut lines);
+    let names = Names::of(bounds);
+    catalog(names, before.0, after.0, &mut lines);
+    for name in bounds.groups() {
+        group(names, name, before.0.group(name), after.0.group(name), &mut lines);
     }
-    people(before, after, &mut lines);
-    network(before.0, after.0, &mut lines);
+    people(bounds, before, after, &mut lines);
+    network(names, before.0, after.0, &mut lines);
     record(bounds, before.0, after.0, &mut lines);
     lines
 }
 
 /// The differences between two states of one group, one line each, without its name.
-pub(super) fn of_group(before: &Group<MemoryStore>, after: &Group<MemoryStore>) -> Vec<String> {
+pub(super) fn of_group(names: Names, before: &Group<MemoryStore>, after: &Group<MemoryStore>) -> Vec<String> {
     let mut lines = Vec::new();
-    state_of_group(before, after, &mut lines);
+    state_of_group(names, before, after, &mut lines);
     lines
 }
 
-fn catalog(before: &Scene, after: &Scene, lines: &mut Vec<String>) {
+fn catalog(names: Names, before: &Scene, after: &Scene, lines: &mut Vec<String>) {
     let (old, new) = (before.catalog.routes(), after.catalog.routes());
     if old != new {
-        lines.push(format!("catalog v{} → v{}: {}", old.version, new.version, words::routes(new)));
+        lines.push(format!("catalog v{} → v{}: {}", old.version, new.version, words::routes(names, new)));
     }
-    match (before.catalog.live_jobs().next(), after.catalog.live_jobs().next()) {
-        (Some(old), Some(new)) => job(old, new, lines),
-        (Some(old), None) => lines.push(format!("job {}: {} → DONE", old.id, old.phase.name())),
-        (None, Some(new)) => lines.push(format!("job {}: {}", new.id, new.phase.name())),
-        (None, None) => {}
+    for old in before.catalog.live_jobs() {
+        match after.catalog.job(old.id) {
+            Some(new) => job(old, new, lines),
+            None => {
+                let ended = after.catalog.history().find(|job| job.id == old.id).map(|job| job.phase.name());
+                let ended = ended.map_or_else(|| "ended".to_owned(), |phase| phase.to_string());
+                lines.push(format!("job {}: {} → {ended}", old.id, old.phase.name()));
+            }
+        }
+    }
+    for new in after.catalog.live_jobs().filter(|new| before.catalog.job(new.id).is_none()) {
+        lines.push(format!("job {}: {}", new.id, new.phase.name()));
     }
 }
 
@@ -56,9 +66,14 @@ fn job(old: &SplitJob, new: &SplitJob, lines: &mut Vec<String>) {
 
 pub(super) fn phase_fields(phase: &Phase) -> String {
     match phase {
-        Phase::Planned(_) | Phase::Done(_) => String::new(),
-        Phase::Backfill(at) => at.snapshot_ts.map_or_else(String::new, |ts| format!(", snapshot at {ts}")),
-        Phase::Fence(at) => format!(", snapshot at {}", at.snapshot_ts),
+        Phase::Planned(_) | Phase::Done(_) | Phase::Abandoning(_) | Phase::Abandoned(_) => String::new(),
+        Phase::Backfill(at) => {
+            let pass = if at.round.0 > 1 { format!(", pass {}", at.round) } else { String::new() };
+            let window = at.window.map_or_else(String::new, |window| words::window(&window));
+            format!("{pass}{window}")
+        }
+        Phase::Failed(at) => format!(", {}", words::fail_reason(&at.reason)),
+        Phase::Fence(at) => format!(", staged up to {}", at.way_back.staged_through),
         Phase::DeltaCopy(at) if at.delta_floor >= at.fence_ts => format!(", nothing above {}", at.delta_floor),
         Phase::DeltaCopy(at) => format!(", delta above {} up to {}", at.delta_floor, at.fence_ts),
         Phase::Cutover(at) => format!(", to make catalog v{}", at.expected_cutover_version),
@@ -69,12 +84,12 @@ pub(super) fn phase_fields(phase: &Phase) -> String {
     }
 }
 
-fn group(side: Side, before: &GroupScene, after: &GroupScene, lines: &mut Vec<String>) {
-    let name = words::side(side);
+fn group(names: Names, group: DataGroup, before: &GroupScene, after: &GroupScene, lines: &mut Vec<String>) {
+    let name = names.group(group);
     if before.leader != after.leader {
         lines.push(format!("{name}: voter {} leads", after.leader + 1));
     }
-    lines.extend(of_group(&before.head, &after.head).into_iter().map(|line| format!("{name}: {line}")));
+    lines.extend(of_group(names, &before.head, &after.head).into_iter().map(|line| format!("{name}: {line}")));
     for (voter, (old, new)) in before.voters.iter().zip(&after.voters).enumerate() {
         let (old, new) = (old.ahead.len(), new.ahead.len());
         if old == new {
@@ -89,9 +104,9 @@ fn group(side: Side, before: &GroupScene, after: &GroupScene, lines: &mut Vec<St
     }
 }
 
-fn state_of_group(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines: &mut Vec<String>) {
+fn state_of_group(names: Names, before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines: &mut Vec<String>) {
     if before.ownership() != after.ownership() {
-        lines.push(ownership(after, Some(before)));
+        lines.push(ownership(names, after, Some(before)));
     }
     if before.applied_catalog_version() != after.applied_catalog_version() {
         lines.push(format!("follows catalog v{}", after.applied_catalog_version()));
@@ -105,6 +120,7 @@ fn state_of_group(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines
     for job in before.jobs().keys().filter(|job| !after.jobs().contains_key(job)) {
         lines.push(format!("job {job} is forgotten, its guards with it"));
     }
+    changed_locks(before, after, lines);
     for (space, name) in [(Keyspace::Live, ""), (Keyspace::Staged, "staged ")] {
         let (old, new) = (rows(before, space), rows(after, space));
         changed_rows(&old, &new, "−", name, lines);
@@ -113,22 +129,23 @@ fn state_of_group(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines
 }
 
 /// What the group may do with which ranges; only those where `unlike` differs, if it is given.
-pub(super) fn ownership(group: &Group<MemoryStore>, unlike: Option<&Group<MemoryStore>>) -> String {
+pub(super) fn ownership(names: Names, group: &Group<MemoryStore>, unlike: Option<&Group<MemoryStore>>) -> String {
     let all = KeyRange::all();
     let is_told = |(part, ownership): &(KeyRange, &Ownership)| {
         unlike.is_none_or(|unlike| unlike.ownership().within(part).any(|(_, other)| other != *ownership))
     };
-    let part =
-        |(part, ownership): (KeyRange, &Ownership)| format!("{} {}", words::range(&part), ownership_word(ownership));
+    let part = |(part, ownership): (KeyRange, &Ownership)| {
+        format!("{} {}", words::range(&part), ownership_word(names, ownership))
+    };
     group.ownership().within(&all).filter(is_told).map(part).collect::<Vec<_>>().join("; ")
 }
 
-fn ownership_word(ownership: &Ownership) -> String {
+fn ownership_word(names: Names, ownership: &Ownership) -> String {
     match ownership {
         Ownership::Owned(floors) => format!("owned{}", floors_words(floors)),
         Ownership::WriteFenced(floors) => format!("owned, write-fenced{}", floors_words(floors)),
         Ownership::Incoming { .. } => "incoming".to_owned(),
-        Ownership::Moved { to, .. } => format!("moved to {}", words::group(*to)),
+        Ownership::Moved { to, .. } => format!("moved to {}", names.id(*to)),
         Ownership::Foreign => "not owned".to_owned(),
     }
 }
@@ -209,6 +226,19 @@ fn imported(old: &TargetGuards, new: &TargetGuards) -> String {
     }
 }
 
+fn changed_locks(before: &Group<MemoryStore>, after: &Group<MemoryStore>, lines: &mut Vec<String>) {
+    let locks =
+        |group: &Group<MemoryStore>| -> Vec<(RawKey, Lock)> { group.store().locks(&RawInterval::all()).collect() };
+    let (old, new) = (locks(before), locks(after));
+    let gone = old.iter().filter(|held| !new.contains(held));
+    lines.extend(gone.map(|(key, _)| format!("{key} is not locked any more")));
+    let taken = new.iter().filter(|held| !old.contains(held));
+    lines.extend(taken.map(|(key, lock)| {
+        let of = format!("the transaction of {} from {}", lock.txn.primary, lock.txn.start_ts);
+        format!("{key} is locked for {of}, which commits at {}", lock.commit_ts)
+    }));
+}
+
 fn rows(group: &Group<MemoryStore>, space: Keyspace) -> Vec<Row> {
     group.store().walk(space, &RawInterval::all(), Direction::Forward).collect()
 }
@@ -222,7 +252,12 @@ fn changed_rows(from: &[Row], without: &[Row], sign: &str, space: &str, lines: &
     }
 }
 
-fn people((before, seats_before): (&Scene, &[u8]), (after, seats_after): (&Scene, &[u8]), lines: &mut Vec<String>) {
+fn people(
+    bounds: &Bounds,
+    (before, seats_before): (&Scene, &[u8]),
+    (after, seats_after): (&Scene, &[u8]),
+    lines: &mut Vec<String>,
+) {
     for who in 0..seats_before.len() as u8 {
         let version = |scene: &Scene, seats: &[u8]| {
             let seat = seats.iter().position(|sitting| *sitting == who);
@@ -237,22 +272,23 @@ fn people((before, seats_before): (&Scene, &[u8]), (after, seats_after): (&Scene
             lines.push(format!("{name}: routes v{old} → v{new}"));
         }
     }
-    for (migrator, (old, new)) in before.migrators.iter().zip(&after.migrators).enumerate() {
-        if let Some(epoch) = new.filter(|_| old != new) {
-            let name =
-                if after.migrators.len() == 1 { "migrator".to_owned() } else { format!("migrator {}", migrator + 1) };
-            lines.push(format!("{name} holds epoch {epoch}"));
+    for (job, (migrator, epoch)) in &after.holders {
+        if before.holders.get(job) == Some(&(*migrator, *epoch)) {
+            continue;
         }
+        let name = if bounds.migrators == 1 { "migrator".to_owned() } else { format!("migrator {}", migrator + 1) };
+        let of_job = if bounds.moves.len() == 1 { String::new() } else { format!(" of job {job}") };
+        lines.push(format!("{name} holds epoch {epoch}{of_job}"));
     }
 }
 
-fn network(before: &Scene, after: &Scene, lines: &mut Vec<String>) {
+fn network(names: Names, before: &Scene, after: &Scene, lines: &mut Vec<String>) {
     let held = after.late.len().saturating_sub(before.late.len());
     if held > 0 {
         lines.push(format!("{} under way", words::count(after.late.len(), "message is", "messages are")));
     }
     for page in after.open_reads.iter().filter(|page| !before.open_reads.contains(page)) {
-        let place = words::voter(page.side, page.voter, after.group(page.side));
+        let place = words::voter(names, page.group, page.voter, after.group(page.group));
         lines.push(format!("a read is running on {place}: its next page starts at {}", page.next));
     }
     let ended = before.open_reads.len().saturating_sub(after.open_reads.len());
@@ -269,24 +305,30 @@ fn record(bounds: &Bounds, before: &Scene, after: &Scene, lines: &mut Vec<String
         let stamp = words::stamp(key, *commit_ts);
         lines.push(if *is_acked { format!("acked {stamp}") } else { format!("decided {stamp}, and nobody told") });
     }
+    let names = Names::of(bounds);
     if before.record.collected_through != after.record.collected_through {
-        lines.push(format!("the source refuses reads below {}", after.record.collected_through));
+        lines.push(format!("reads below {} are refused", after.record.collected_through));
     }
-    if before.record.fenced_through != after.record.fenced_through
-        && let Some(fenced) = after.record.fenced_through
-    {
-        lines.push(format!("the source has fenced everything up to {fenced}"));
+    for (job, fenced) in &after.record.fenced_through {
+        if !before.record.fenced_through.contains_key(job)
+            && let Some(job) = after.catalog.job(*job)
+        {
+            let source = names.the(DataGroup::of(job.source));
+            lines.push(format!("{source} has fenced everything up to {fenced}"));
+        }
     }
     reads(bounds, &before.record, &after.record, lines);
     for misdeed in after.record.misdeeds.iter().filter(|misdeed| !before.record.misdeeds.contains(misdeed)) {
-        lines.push(misdeed_line(misdeed));
+        lines.push(misdeed_line(names, misdeed));
     }
 }
 
 fn reads(bounds: &Bounds, before: &Record, after: &Record, lines: &mut Vec<String>) {
     for read in &after.reads {
-        let is_known = |known: &&crate::world::view::ReadRecord| known.read == read.read && known.from == read.from;
-        let asked = words::client_read(&bounds.reads[usize::from(read.read)]);
+        let is_known = |known: &&crate::world::view::ReadRecord| {
+            (known.read, &known.part, &known.from) == (read.read, &read.part, &read.from)
+        };
+        let asked = words::client_part(bounds, read.read, &read.part);
         match before.reads.iter().find(is_known) {
             None if read.returned == read.expected => {
                 lines.push(format!("read of {asked} returned {}", words::rows(&read.returned)));
@@ -308,15 +350,20 @@ fn reads(bounds: &Bounds, before: &Record, after: &Record, lines: &mut Vec<Strin
     }
 }
 
-fn misdeed_line(misdeed: &Misdeed) -> String {
+fn misdeed_line(names: Names, misdeed: &Misdeed) -> String {
     match misdeed {
-        Misdeed::AdmittedByNonOwner { key, side } => {
-            format!("the {} admitted a write of {key}, which it doesn't own", words::side(*side))
+        Misdeed::AdmittedByNonOwner { key, group } => {
+            format!("{} admitted a write of {key}, which it doesn't own", names.the(*group))
         }
-        Misdeed::LateMessageActed { side } => format!("a message that was over changed the {}", words::side(*side)),
-        Misdeed::RefusedOutside { key } => format!("a request for {key}, which doesn't move, was refused"),
-        Misdeed::AdmittedBelowFence { key, commit_ts } => {
-            format!("the target admitted {}, which the source had fenced", words::stamp(key, *commit_ts))
+        Misdeed::StaleLatest { key, group } => {
+            format!("{} told an older version of {key} as the newest", names.the(*group))
+        }
+        Misdeed::LateMessageActed { group } => format!("a message that was over changed {}", names.the(*group)),
+        Misdeed::RefusedOutside { footprint } => {
+            format!("a request for {}, which doesn't move, was refused", words::range(footprint))
+        }
+        Misdeed::AdmittedBelowFence { key, commit_ts, group } => {
+            format!("{} admitted {}, which the source had fenced", names.the(*group), words::stamp(key, *commit_ts))
         }
     }
 }

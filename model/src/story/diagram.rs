@@ -293,8 +293,7 @@ fn lane_colour(lane: Lane) -> &'static str {
         Lane::Migrator(_) => "#fbefff",
         Lane::Network => "#eaeef2",
         Lane::Catalog => "#fff1e5",
-        Lane::Voter(crate::world::Side::Source, _) => "#dafbe1",
-        Lane::Voter(crate::world::Side::Target, _) => "#d8f3f0",
+        Lane::Voter(group, _) => GROUP_COLOURS[usize::from(group.number() - 1)],
     }
 }
 
@@ -307,9 +306,14 @@ fn phase_colour(phase: PhaseName) -> &'static str {
         PhaseName::Cutover => "#f4c9d6",
         PhaseName::Cleanup => "#d5ccf3",
         PhaseName::Done => "#c8ecd0",
+        PhaseName::Failed => "#ffc1ba",
+        PhaseName::Abandoning => "#e6dccb",
+        PhaseName::Abandoned => "#d8d0c2",
     }
 }
 
+/// By number.
+const GROUP_COLOURS: [&str; 3] = ["#dafbe1", "#d8f3f0", "#eef3c9"];
 const WIDTH: f64 = 1200.0;
 const MARGIN: f64 = 18.0;
 const PHASE_WIDTH: f64 = 88.0;

@@ -1,8 +1,9 @@
 //! How the last state violates a property, with the values that show it.
 
+use super::names::Names;
 use super::{StepView, words};
 use crate::world::view::{Misdeed, ReadRecord, Scene};
-use crate::world::{Property, Side, World};
+use crate::world::{Leftover, Property, World};
 use splitjob_core::group::Group;
 use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
@@ -17,10 +18,11 @@ pub(super) fn violation(world: &World, scene: &Scene, property: Property, last: 
         Property::ReadsStayTrue => unstable_read(world, scene),
         Property::DeletedStaysDeleted => resurrected(world, scene),
         Property::VotersAgree => last.and_then(|step| step.changes.last()).map(|line| format!("The {line}.")),
-        Property::RoutesPartition => Some(partition(scene)),
+        Property::RoutesPartition => Some(partition(world, scene)),
         Property::NothingLeft => Some(leftovers(world, scene)),
+        Property::TxnsAtomic => torn(world, scene),
         Property::OneOwner | Property::LateMessagesIdle | Property::OthersUndisturbed | Property::TimestampsAscend => {
-            scene.record.misdeeds.iter().find_map(|misdeed| misdeed_told(misdeed, property, scene, last))
+            scene.record.misdeeds.iter().find_map(|misdeed| misdeed_told(world, misdeed, property, scene, last))
         }
     };
     told.unwrap_or_else(|| property.says().to_owned())
@@ -45,19 +47,16 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
         (!is_stored && !is_collected(version)).then_some((key, *commit_ts, content, owner))
     });
     let (key, commit_ts, content, owner) = lost.next()?;
-    let name = words::side(owner);
-    let other = match owner {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
-    };
-    let elsewhere = if holds(&scene.group(other).head, key, commit_ts) {
-        format!("only the {}, which nobody asks for it, has it", words::side(other))
-    } else {
-        "it is nowhere".to_owned()
+    let names = Names::of(world.bounds());
+    let name = names.the(owner);
+    let mut others = scene.groups.iter().filter(|(_, other)| holds(&other.head, key, commit_ts));
+    let elsewhere = match others.next() {
+        Some((other, _)) => format!("only {}, which nobody asks for it, has it", names.the(*other)),
+        None => "it is nowhere".to_owned(),
     };
     let told = words::version(key, commit_ts, content);
     Some(format!(
-        "The write {told} was acknowledged and is lost: the catalog gives {key} to the {name}, the {name} stores {}, and \
+        "The write {told} was acknowledged and is lost: the catalog gives {key} to {name}, {name} stores {}, and \
          {elsewhere}.",
         versions_of(&scene.group(owner).head, key)
     ))
@@ -126,72 +125,87 @@ fn resurrected(world: &World, scene: &Scene) -> Option<String> {
 }
 
 fn asked(world: &World, read: &ReadRecord) -> String {
-    let asked = words::client_read(&world.bounds().reads[usize::from(read.read)]);
+    let asked = words::client_part(world.bounds(), read.read, &read.part);
     match &read.from {
         Some(from) => format!("{asked}, in its page from {from},"),
         None => asked,
     }
 }
 
-fn partition(scene: &Scene) -> String {
-    format!("The routes don't cover every key exactly once: {}.", words::routes(scene.catalog.routes()))
+fn partition(world: &World, scene: &Scene) -> String {
+    let routes = words::routes(Names::of(world.bounds()), scene.catalog.routes());
+    format!("The routes don't cover every key exactly once: {routes}.")
 }
 
 fn leftovers(world: &World, scene: &Scene) -> String {
-    let mut left = Vec::new();
-    for side in [Side::Source, Side::Target] {
-        let (group, name) = (&scene.group(side).head, words::side(side));
-        if !group.jobs().is_empty() {
-            left.push(format!("the {name} still keeps guards of the job"));
-        }
-        let staged: Vec<String> = stamps(group, Keyspace::Staged, |_| true);
-        if !staged.is_empty() {
-            left.push(format!("the {name} still has staged {}", staged.join(", ")));
-        }
+    let names = Names::of(world.bounds());
+    let mut left: Vec<String> = Vec::new();
+    for group in scene.groups.keys() {
+        let name = names.the(*group);
+        left.extend(world.leftover_in(scene, *group).map(|left| match left {
+            Leftover::Guards(job) => format!("{name} still keeps guards of job {job}"),
+            Leftover::Lock(key) => format!("{name} still holds a lock on {key}, which isn't its own"),
+            Leftover::Staged(key, commit_ts) => format!("{name} still has staged {}", words::stamp(&key, commit_ts)),
+            Leftover::Live(key, commit_ts) => format!("{name} still stores {}", words::stamp(&key, commit_ts)),
+        }));
     }
-    let moving = world.bounds().moving();
-    let moved = |key: &RawKey| moving.contains(&world.bounds().key(key).routes_as);
-    let kept = stamps(&scene.source.head, Keyspace::Live, moved);
-    if !kept.is_empty() {
-        left.push(format!("the source still stores {}", kept.join(", ")));
+    if left.is_empty() {
+        left.push(format!("a route still counts on staged rows: {}", words::routes(names, scene.catalog.routes())));
     }
-    if scene.catalog.routes().iter().any(|route| route.staged_for.is_some()) {
-        left.push(format!("a route still counts on staged rows: {}", words::routes(scene.catalog.routes())));
-    }
-    format!("The job is DONE, but {}.", left.join(", and "))
+    format!("The job has ended, but {}.", left.join(", and "))
 }
 
-fn stamps(group: &Group<MemoryStore>, space: Keyspace, is_counted: impl Fn(&RawKey) -> bool) -> Vec<String> {
-    let rows = group.store().walk(space, &RawInterval::all(), Direction::Forward);
-    rows.filter(|row| is_counted(&row.key)).map(|row| words::stamp(&row.key, row.version.commit_ts)).collect()
+fn torn(world: &World, scene: &Scene) -> Option<String> {
+    let (txn, fate) = scene.record.txns.iter().find(|(_, fate)| fate.is_torn())?;
+    let id = world.bounds().txns[usize::from(*txn)].id();
+    let all = [
+        (fate.committed, "its primary committed"),
+        (fate.rolled_back, "it was rolled back"),
+        (fate.written && !fate.committed, "one of its keys was written"),
+        (fate.told_committed, "a client was told that it committed"),
+        (fate.told_otherwise, "a client was told that it did not"),
+    ];
+    let facts: Vec<&str> = all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, fact)| fact).collect();
+    Some(format!("Of the transaction of {} from {}, {}.", id.primary, id.start_ts, facts.join(", and ")))
 }
 
-fn misdeed_told(misdeed: &Misdeed, property: Property, scene: &Scene, last: Option<&StepView>) -> Option<String> {
+fn misdeed_told(
+    world: &World,
+    misdeed: &Misdeed,
+    property: Property,
+    scene: &Scene,
+    last: Option<&StepView>,
+) -> Option<String> {
+    let names = Names::of(world.bounds());
     let step = last.map_or_else(String::new, |step| format!(" ({})", step.text));
     match (misdeed, property) {
-        (Misdeed::AdmittedByNonOwner { key, side }, Property::OneOwner) => {
-            let (name, other) = match side {
-                Side::Source => ("source", "target"),
-                Side::Target => ("target", "source"),
-            };
-            Some(format!("The {name} admitted a write of {key} while the catalog gave {key} to the {other}."))
+        (Misdeed::AdmittedByNonOwner { key, group }, Property::OneOwner) => {
+            let (name, owner) = (words::capital(&names.the(*group)), names.the(world.owner_in(scene, key)));
+            Some(format!("{name} admitted a write of {key} while the catalog gave {key} to {owner}."))
         }
-        (Misdeed::LateMessageActed { side }, Property::LateMessagesIdle) => Some(format!(
-            "A message that had arrived before, or whose attempt was over, changed the {}{step}.",
-            words::side(*side)
+        (Misdeed::StaleLatest { key, group }, Property::OneOwner) => {
+            Some(format!("{} told an older version of {key} as the newest{step}.", words::capital(&names.the(*group))))
+        }
+        (Misdeed::LateMessageActed { group }, Property::LateMessagesIdle) => Some(format!(
+            "A message that had arrived before, or whose attempt was over, changed {}{step}.",
+            names.the(*group)
         )),
-        (Misdeed::RefusedOutside { key }, Property::OthersUndisturbed) => {
-            Some(format!("A request for {key}, which doesn't move, was refused because of the job{step}."))
+        (Misdeed::RefusedOutside { footprint }, Property::OthersUndisturbed) => {
+            let range = words::range(footprint);
+            Some(format!("A request for {range}, which doesn't move, was refused because of the job{step}."))
         }
-        (Misdeed::AdmittedBelowFence { key, commit_ts }, Property::TimestampsAscend) => {
-            let fenced = scene.record.fenced_through.map_or_else(String::new, |ts| format!(" up to {ts}"));
+        (Misdeed::AdmittedBelowFence { key, commit_ts, group }, Property::TimestampsAscend) => {
+            let fenced =
+                scene.record.fenced_through.values().max().map_or_else(String::new, |ts| format!(" up to {ts}"));
             Some(format!(
-                "The target admitted {}, although the source had fenced everything{fenced}.",
+                "{} admitted {}, although the source had fenced everything{fenced}.",
+                words::capital(&names.the(*group)),
                 words::stamp(key, *commit_ts)
             ))
         }
         (
             Misdeed::AdmittedByNonOwner { .. }
+            | Misdeed::StaleLatest { .. }
             | Misdeed::LateMessageActed { .. }
             | Misdeed::RefusedOutside { .. }
             | Misdeed::AdmittedBelowFence { .. },

@@ -6,6 +6,7 @@
 mod changes;
 pub mod diagram;
 mod ending;
+mod names;
 mod opening;
 mod portrait;
 mod telling;
@@ -17,7 +18,8 @@ pub use portrait::portrait;
 
 use crate::world::happening::Happening;
 use crate::world::view::Scene;
-use crate::world::{Action, Bounds, Property, Side, State, Worker, World};
+use crate::world::{Action, Bounds, DataGroup, Property, State, Worker, World};
+use names::Names;
 use splitjob_core::job::PhaseName;
 
 /// A trace, told.
@@ -79,16 +81,13 @@ pub enum Lane {
     /// The default group, which keeps routes and jobs.
     Catalog,
     /// A voter of a data group.
-    Voter(Side, u8),
+    Voter(DataGroup, u8),
 }
 
 impl Lane {
     /// The lane's name in a world of these bounds.
     pub fn title(self, bounds: &Bounds) -> String {
-        let voters = |side| match side {
-            Side::Source => bounds.source_voters,
-            Side::Target => bounds.target_voters,
-        };
+        let name = |group| Names::of(bounds).group(group);
         let numbered = |name: &str, index: u8, of: u8| {
             if of == 1 { name.to_owned() } else { format!("{name} {}", index + 1) }
         };
@@ -98,8 +97,8 @@ impl Lane {
             Lane::Migrator(index) => numbered("migrator", index, bounds.migrators),
             Lane::Network => "network".to_owned(),
             Lane::Catalog => "catalog".to_owned(),
-            Lane::Voter(side, index) if voters(side) == 1 => numbered(words::side(side), index, 1),
-            Lane::Voter(side, index) => format!("{} voter {}", words::side(side), index + 1),
+            Lane::Voter(group, _) if bounds.voters_of(group) == 1 => name(group).to_owned(),
+            Lane::Voter(group, index) => format!("{} voter {}", name(group), index + 1),
         }
     }
 }
@@ -145,13 +144,13 @@ impl<'w> Teller<'w> {
         let seats = self.seats_after(&happening, &after);
         let told = telling::told(self.world.bounds(), &self.scene, &after, &self.seats, &happening);
         let mut changes = changes::between(self.world.bounds(), (&self.scene, &self.seats), (&after, &seats));
-        if let Happening::Applied { side, voter, after: applied, .. } = &happening {
-            let head = &after.group(*side).head;
-            if after.group(*side).voters[usize::from(*voter)].ahead.is_empty() && applied != head {
-                let differs = changes::of_group(head, applied).join("; ");
+        if let Happening::Applied { group, voter, after: applied, .. } = &happening {
+            let head = &after.group(*group).head;
+            if after.group(*group).voters[usize::from(*voter)].ahead.is_empty() && applied != head {
+                let differs = changes::of_group(Names::of(self.world.bounds()), head, applied).join("; ");
                 changes.push(format!(
                     "{} voter {} differs from its leader, who has applied the same: {differs}",
-                    words::side(*side),
+                    Names::of(self.world.bounds()).group(*group),
                     voter + 1
                 ));
             }
@@ -201,7 +200,7 @@ impl Story {
     }
 }
 
-/// The phase of the live job; DONE when it has ended.
+/// The phase of the oldest live job; DONE when none is.
 fn phase_of(scene: &Scene) -> PhaseName {
     scene.catalog.live_jobs().next().map_or(PhaseName::Done, |job| job.phase.name())
 }

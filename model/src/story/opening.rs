@@ -1,8 +1,9 @@
 //! What a reader must know before the first step.
 
+use super::names::Names;
 use super::words;
 use crate::world::view::Scene;
-use crate::world::{Action, Bounds, Start, State, World};
+use crate::world::{Action, Bounds, DataGroup, Start, State, World};
 use splitjob_core::group::Group;
 use splitjob_core::key::RawInterval;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
@@ -12,13 +13,27 @@ pub(super) fn cast(bounds: &Bounds) -> String {
     let stored: Vec<String> =
         bounds.stored.iter().map(|row| words::version(&row.key, row.version.commit_ts, &row.version.content)).collect();
     let stored = if stored.is_empty() { "nothing".to_owned() } else { stored.join(", ") };
+    let names = Names::of(bounds);
+    let mut told: Vec<DataGroup> = Vec::new();
+    let mut group = |group: DataGroup| {
+        let name = names.the(group);
+        if told.contains(&group) {
+            return name;
+        }
+        told.push(group);
+        format!("{name} ({})", words::count(bounds.voters_of(group).into(), "voter", "voters"))
+    };
+    let moves = bounds.journeys().into_iter().enumerate().map(|(index, journey)| {
+        let job = if index == 0 { "A job moves" } else { "another moves" };
+        let (range, keys) = (words::range(&journey.range), words::keys_of(bounds, &journey.range));
+        format!("{job} {range} ({keys}) from {} to {}", group(journey.source), group(journey.target))
+    });
+    let moves: Vec<String> = moves.collect();
+    let first = names.the(DataGroup::ONE);
     format!(
-        "A job moves {} ({}) from the source ({}) to the target ({}). The source starts with {stored}; m@4 means: the \
-         version of key m with commit timestamp 4.",
-        words::range(&bounds.moving()),
-        words::moving_keys(bounds),
-        words::count(bounds.source_voters.into(), "voter", "voters"),
-        words::count(bounds.target_voters.into(), "voter", "voters"),
+        "{}. {} starts with {stored}; m@4 means: the version of key m with commit timestamp 4.",
+        moves.join("; "),
+        words::capital(&first)
     )
 }
 
@@ -35,29 +50,26 @@ pub(super) fn prologue(world: &World, scene: &Scene, way: &[(Action, State)]) ->
         Start::Ended => "has ended".to_owned(),
     };
     let steps = words::count(way.len(), "step", "steps");
+    let names = Names::of(world.bounds());
+    let groups = scene.groups.iter().map(|(group, at)| format!("{} {}", names.the(*group), holds(&at.head)));
+    let groups: Vec<String> = groups.collect();
     format!(
-        "In {steps} that nothing disturbed, the job {reached}. Catalog v{}: {}. The source holds {}; the target {}.",
+        "In {steps} that nothing disturbed, the job {reached}. Catalog v{}: {}. {}.",
         scene.catalog.routes().version,
-        words::routes(scene.catalog.routes()),
-        held(&scene.source.head, Keyspace::Live),
-        target_holds(&scene.target.head),
+        words::routes(names, scene.catalog.routes()),
+        words::capital(&groups.join("; ")),
     )
 }
 
-fn target_holds(target: &Group<MemoryStore>) -> String {
-    let live = rows(target, Keyspace::Live);
-    let staged = rows(target, Keyspace::Staged);
+fn holds(group: &Group<MemoryStore>) -> String {
+    let live = rows(group, Keyspace::Live);
+    let staged = rows(group, Keyspace::Staged);
     match (live.is_empty(), staged.is_empty()) {
         (true, true) => "holds nothing".to_owned(),
         (false, true) => format!("holds {}", live.join(", ")),
         (true, false) => format!("has staged {}", staged.join(", ")),
         (false, false) => format!("holds {} and has staged {}", live.join(", "), staged.join(", ")),
     }
-}
-
-fn held(group: &Group<MemoryStore>, space: Keyspace) -> String {
-    let rows = rows(group, space);
-    if rows.is_empty() { "nothing".to_owned() } else { rows.join(", ") }
 }
 
 fn rows(group: &Group<MemoryStore>, space: Keyspace) -> Vec<String> {
@@ -67,26 +79,34 @@ fn rows(group: &Group<MemoryStore>, space: Keyspace) -> Vec<String> {
 
 /// The bounds of a scenario in one line: who is there, what may happen, how often.
 pub fn bounds(bounds: &Bounds) -> String {
-    let mut parts = vec![
-        format!("source {}", words::count(bounds.source_voters.into(), "voter", "voters")),
-        format!("target {}", words::count(bounds.target_voters.into(), "voter", "voters")),
+    let names = Names::of(bounds);
+    let group = |group| {
+        let voters = words::count(bounds.voters_of(group).into(), "voter", "voters");
+        format!("{} {voters}", names.group(group))
+    };
+    let mut parts: Vec<String> = bounds.groups().map(group).collect();
+    parts.extend([
         words::count(bounds.coordinators.into(), "coordinator", "coordinators"),
         words::count(bounds.migrators.into(), "migrator", "migrators"),
         words::count(bounds.keys.len(), "key", "keys"),
         words::count(bounds.stored.len(), "version stored", "versions stored"),
         words::count(bounds.writes.len(), "write", "writes"),
         words::count(bounds.reads.len(), "read", "reads"),
-    ];
+    ]);
     let budgets = [
         (bounds.holds, "message held back or doubled", "messages held back or doubled"),
         (if bounds.migrators > 1 { bounds.takeovers } else { 0 }, "takeover", "takeovers"),
         (bounds.splits_elsewhere, "split on the same group", "splits on the same group"),
         (bounds.leader_changes, "leader change", "leader changes"),
         (bounds.restarts, "restart", "restarts"),
+        (bounds.moves.len().saturating_sub(1) as u8, "further move", "further moves"),
         (bounds.collections.len() as u8, "collection of old versions", "collections of old versions"),
     ];
     let spent = budgets.iter().filter(|(budget, ..)| *budget > 0);
     parts.extend(spent.map(|(budget, one, many)| words::count((*budget).into(), one, many)));
+    if bounds.live_jobs > 1 {
+        parts.push(format!("{} jobs live at once", bounds.live_jobs));
+    }
     let flags = [
         (bounds.pipelined_imports, "imports sent ahead"),
         (bounds.answers_get_lost, "answers that get lost"),

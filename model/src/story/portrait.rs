@@ -1,8 +1,9 @@
 //! A whole state in a few lines, one for each of its components.
 
+use super::names::Names;
 use super::{changes, words};
 use crate::world::view::{GroupScene, Scene};
-use crate::world::{Bounds, Side};
+use crate::world::{Bounds, DataGroup};
 use splitjob_core::group::{Group, JobGuards};
 use splitjob_core::key::RawInterval;
 use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
@@ -10,44 +11,44 @@ use splitjob_core::timestamp::Timestamp;
 
 /// The state, a line for each component. `seats` says for each place of a coordinator who sits there.
 pub fn portrait(bounds: &Bounds, scene: &Scene, seats: &[u8]) -> Vec<String> {
-    let mut lines =
-        vec![format!("catalog v{}: {}", scene.catalog.routes().version, words::routes(scene.catalog.routes()))];
-    lines.push(job(scene));
-    for side in [Side::Source, Side::Target] {
-        group(side, scene.group(side), &mut lines);
+    let (names, routes) = (Names::of(bounds), scene.catalog.routes());
+    let mut lines = vec![format!("catalog v{}: {}", routes.version, words::routes(names, routes))];
+    jobs(scene, &mut lines);
+    for (name, at) in &scene.groups {
+        group(names, *name, at, &mut lines);
     }
     let mut coordinators: Vec<(u8, u64)> =
         seats.iter().zip(&scene.coordinators).map(|(who, version)| (*who, version.0)).collect();
     coordinators.sort_unstable();
     let routes = coordinators.iter().map(|(who, version)| format!("{} has routes v{version}", who + 1));
     lines.push(format!("coordinators: {}", routes.collect::<Vec<_>>().join(", ")));
-    network(scene, &mut lines);
+    network(names, scene, &mut lines);
     history(bounds, scene, &mut lines);
     lines
 }
 
-fn job(scene: &Scene) -> String {
-    match scene.catalog.live_jobs().next() {
-        Some(job) => {
-            let holder = scene.migrators.iter().position(|holder| *holder == Some(job.epoch));
-            let holder = holder.map_or_else(|| "nobody".to_owned(), |migrator| format!("migrator {}", migrator + 1));
-            format!(
-                "job {}: {}{}, epoch {}, held by {holder}",
-                job.id,
-                job.phase.name(),
-                changes::phase_fields(&job.phase),
-                job.epoch
-            )
-        }
-        None => "job: DONE".to_owned(),
+fn jobs(scene: &Scene, lines: &mut Vec<String>) {
+    for job in scene.catalog.history() {
+        lines.push(format!("job {}: {}", job.id, job.phase.name()));
+    }
+    for job in scene.catalog.live_jobs() {
+        let holder = scene.holders.get(&job.id).filter(|(_, epoch)| *epoch == job.epoch);
+        let holder = holder.map_or_else(|| "nobody".to_owned(), |(migrator, _)| format!("migrator {}", migrator + 1));
+        lines.push(format!(
+            "job {}: {}{}, epoch {}, held by {holder}",
+            job.id,
+            job.phase.name(),
+            changes::phase_fields(&job.phase),
+            job.epoch
+        ));
     }
 }
 
-fn group(side: Side, scene: &GroupScene, lines: &mut Vec<String>) {
-    let (name, group) = (words::side(side), &scene.head);
+fn group(names: Names, group: DataGroup, scene: &GroupScene, lines: &mut Vec<String>) {
+    let (name, group) = (names.group(group), &scene.head);
     lines.push(format!(
         "{name}: {}; follows catalog v{}; reads bound up to {}",
-        changes::ownership(group, None),
+        changes::ownership(names, group, None),
         group.applied_catalog_version(),
         group.read_bound()
     ));
@@ -111,13 +112,13 @@ fn guards(guards: &JobGuards) -> String {
     if standing.is_empty() { "no guard".to_owned() } else { standing.join(", ") }
 }
 
-fn network(scene: &Scene, lines: &mut Vec<String>) {
+fn network(names: Names, scene: &Scene, lines: &mut Vec<String>) {
     for (letter, is_repeated) in &scene.late {
         let again = if *is_repeated { " (a repetition)" } else { "" };
-        lines.push(format!("under way{again}: {}", words::letter(letter, None)));
+        lines.push(format!("under way{again}: {}", words::letter(names, letter, None)));
     }
     for page in &scene.open_reads {
-        let place = words::voter(page.side, page.voter, scene.group(page.side));
+        let place = words::voter(names, page.group, page.voter, scene.group(page.group));
         lines.push(format!("read running on {place}: next page from {}", page.next));
     }
 }
@@ -128,7 +129,7 @@ fn history(bounds: &Bounds, scene: &Scene, lines: &mut Vec<String>) {
         lines.push(if *is_acked { format!("acked: {stamp}") } else { format!("decided, unanswered: {stamp}") });
     }
     for read in &scene.record.reads {
-        let asked = words::client_read(&bounds.reads[usize::from(read.read)]);
+        let asked = words::client_part(bounds, read.read, &read.part);
         let wrong = if read.returned == read.expected && read.expected == read.expected_since {
             String::new()
         } else {

@@ -1,10 +1,15 @@
 //! One step in words: who, to whom, and what.
 
+use super::names::Names;
 use super::{Lane, words};
-use crate::world::happening::{Happening, Via};
+use crate::world::happening::{Happening, Sender, Via};
 use crate::world::view::{Letter, OpenPage, Scene};
-use crate::world::{Bounds, Delivery, Side};
+use crate::world::{Bounds, DataGroup, Delivery, TxnDelivery};
+use splitjob_core::catalog::CatalogCommand;
 use splitjob_core::group::{GroupCommand, ReadAnswer, Rejection};
+use splitjob_core::key::RawKey;
+use splitjob_core::range::KeyRange;
+use splitjob_core::timestamp::Timestamp;
 use std::sync::Arc;
 
 /// A step in words.
@@ -29,37 +34,45 @@ impl Told {
 
 /// Tells what happened between two scenes. `seats` says for each place of a coordinator who sits there.
 pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8], happening: &Happening) -> Told {
-    let stage = Stage { bounds, before, after, seats };
+    let stage = Stage { bounds, names: Names::of(bounds), before, after, seats };
     match happening {
         Happening::Sent { migrator, letter, delivery } => stage.sent(*migrator, letter, *delivery),
-        Happening::SentAhead { migrator } => stage.sent_ahead(*migrator),
+        Happening::SentAhead { migrator, group } => stage.sent_ahead(*migrator, *group),
         Happening::Arrived { letter, is_repeated } => stage.arrived(letter, *is_repeated),
-        Happening::Applied { side, voter, commands, .. } => stage.applied(*side, *voter, commands),
-        Happening::Led { side, voter } => stage.led(*side, *voter),
-        Happening::Restarted { side, voter } => stage.restarted(*side, *voter),
+        Happening::Applied { group, voter, commands, .. } => stage.applied(*group, *voter, commands),
+        Happening::Led { group, voter } => stage.led(*group, *voter),
+        Happening::Restarted { group, voter } => stage.restarted(*group, *voter),
         Happening::Watched { coordinator, to, .. } => stage.watched(*coordinator, to.0),
-        Happening::Adopted { side, version } => stage.adopted(*side, version.0),
-        Happening::Wrote { write, via, is_answered, refusal } => {
-            stage.wrote(*write, *via, *is_answered, refusal.as_ref())
+        Happening::Adopted { group, version } => stage.adopted(*group, version.0),
+        Happening::Wrote { write, is_retry, via, is_answered, refusal } => {
+            stage.wrote(*write, *is_retry, *via, *is_answered, refusal.as_ref())
         }
-        Happening::Bound { read, via } => stage.bound(*read, *via),
-        Happening::Read { read, via, voter, answer } => stage.read(*read, *via, *voter, answer),
+        Happening::Bound { read, part, via } => stage.bound(*read, part, *via),
+        Happening::Read { read, part, via, voter, answer } => stage.read((*read, part), *via, *voter, answer),
         Happening::Paged { page, answer } => stage.paged(page, answer),
+        Happening::Commanded { by, via, command, delivery, refusal } => {
+            stage.commanded(*by, *via, command, *delivery, refusal.as_ref())
+        }
+        Happening::GaveUp { txn } => stage.gave_up(*txn),
+        Happening::AskedLatest { key, via, answer } => stage.asked_latest(key, *via, *answer),
+        Happening::Operated { command } => stage.operated(command),
         Happening::Split { at, is_inside } => stage.split(&at.to_string(), *is_inside),
-        Happening::Collected { through } => stage.collected(through.raw()),
+        Happening::Started { job, from, target } => stage.started(job.0, &from.to_string(), *target),
+        Happening::Collected { group, through } => stage.collected(*group, through.raw()),
     }
 }
 
 struct Stage<'a> {
     bounds: &'a Bounds,
+    names: Names,
     before: &'a Scene,
     after: &'a Scene,
     seats: &'a [u8],
 }
 
 impl Stage<'_> {
-    fn leader(&self, side: Side) -> Lane {
-        Lane::Voter(side, self.before.group(side).leader)
+    fn leader(&self, group: DataGroup) -> Lane {
+        Lane::Voter(group, self.before.group(group).leader)
     }
 
     fn coordinator(&self, place: u8) -> Lane {
@@ -79,7 +92,7 @@ impl Stage<'_> {
     fn reached(&self, letter: &Letter) -> (Lane, &'static str) {
         match letter {
             Letter::Catalog(_) => (Lane::Catalog, "catalog"),
-            Letter::Group(side, _) => (self.leader(*side), words::side(*side)),
+            Letter::Group(group, _) => (self.leader(*group), self.names.group(*group)),
         }
     }
 
@@ -90,7 +103,7 @@ impl Stage<'_> {
             Delivery::AtOnce | Delivery::Doubled => Some(self.after),
             Delivery::Held => None,
         };
-        let what = words::letter(letter, arrives);
+        let what = words::letter(self.names, letter, arrives);
         let token = words::token(letter).map_or_else(String::new, |token| format!(" ({token})"));
         let text = format!("{} → {name}: {what}{token}", self.title(from));
         match delivery {
@@ -107,24 +120,24 @@ impl Stage<'_> {
         }
     }
 
-    fn sent_ahead(&self, migrator: u8) -> Told {
+    fn sent_ahead(&self, migrator: u8, group: DataGroup) -> Told {
         let from = Lane::Migrator(migrator);
         let what = "import the next batch, without waiting for the one before".to_owned();
-        let text = format!("{} → target: {what}", self.title(from));
-        Told::new(from, self.leader(Side::Target), what, text)
+        let text = format!("{} → {}: {what}", self.title(from), self.names.group(group));
+        Told::new(from, self.leader(group), what, text)
     }
 
     fn arrived(&self, letter: &Letter, is_repeated: bool) -> Told {
         let (reached, name) = self.reached(letter);
-        let what = words::letter(letter, Some(self.after));
+        let what = words::letter(self.names, letter, Some(self.after));
         let token = words::token(letter).map_or_else(String::new, |token| format!(" ({token})"));
         let (late, label) = if is_repeated { ("arrives again", "again: ") } else { ("arrives late", "late: ") };
         let text = format!("a message {late} → {name}: {what}{token}");
         Told::new(Lane::Network, reached, format!("{label}{what}"), text)
     }
 
-    fn applied(&self, side: Side, voter: u8, commands: &[Arc<GroupCommand>]) -> Told {
-        let at = Lane::Voter(side, voter);
+    fn applied(&self, group: DataGroup, voter: u8, commands: &[Arc<GroupCommand>]) -> Told {
+        let at = Lane::Voter(group, voter);
         let entries: Vec<String> = commands.iter().map(|command| words::group_command(command)).collect();
         let entries = entries.join("; ");
         let text = match commands {
@@ -132,18 +145,18 @@ impl Stage<'_> {
             _ => format!("{} applies {} entries: {entries}", self.title(at), commands.len()),
         };
         let who =
-            if self.before.group(side).voters.len() > 1 { format!("voter {} ", voter + 1) } else { String::new() };
+            if self.before.group(group).voters.len() > 1 { format!("voter {} ", voter + 1) } else { String::new() };
         Told::note(at, format!("{who}applies: {entries}"), text)
     }
 
-    fn led(&self, side: Side, voter: u8) -> Told {
-        let at = Lane::Voter(side, voter);
+    fn led(&self, group: DataGroup, voter: u8) -> Told {
+        let at = Lane::Voter(group, voter);
         let text = format!("{} applies the rest of the log and becomes leader", self.title(at));
         Told::note(at, format!("voter {} becomes leader", voter + 1), text)
     }
 
-    fn restarted(&self, side: Side, voter: u8) -> Told {
-        let at = Lane::Voter(side, voter);
+    fn restarted(&self, group: DataGroup, voter: u8) -> Told {
+        let at = Lane::Voter(group, voter);
         let text = format!("{} restarts and forgets the reads that it was running", self.title(at));
         Told::note(at, format!("voter {} restarts", voter + 1), text)
     }
@@ -155,51 +168,50 @@ impl Stage<'_> {
         Told::new(Lane::Catalog, reached, format!("routes v{to}"), text)
     }
 
-    fn adopted(&self, side: Side, version: u64) -> Told {
-        let text = format!("the {} learns catalog v{version} and follows it", words::side(side));
-        Told::new(Lane::Catalog, self.leader(side), format!("follow catalog v{version}"), text)
+    fn adopted(&self, group: DataGroup, version: u64) -> Told {
+        let text = format!("{} learns catalog v{version} and follows it", self.names.the(group));
+        Told::new(Lane::Catalog, self.leader(group), format!("follow catalog v{version}"), text)
     }
 
-    fn wrote(&self, write: u8, via: Via, is_answered: bool, refusal: Option<&Rejection>) -> Told {
+    fn wrote(&self, write: u8, is_retry: bool, via: Via, is_answered: bool, refusal: Option<&Rejection>) -> Told {
         let asked = words::client_write(&self.bounds.writes[usize::from(write)]);
+        let asked = if is_retry { format!("again {asked}") } else { asked };
         let through = self.through(via);
-        let name = words::side(via.side);
         let outcome = match refusal {
-            Some(refusal) => format!("the {name} refuses: {refusal}"),
-            None if is_answered => format!("the {name} accepts"),
-            None => format!("the {name} accepts, and the answer gets lost"),
+            Some(refusal) => format!("refuses: {refusal}"),
+            None if is_answered => "accepts".to_owned(),
+            None => "accepts, and the answer gets lost".to_owned(),
         };
-        let (label, text) =
-            (format!("{asked}; {}", short(&outcome, name)), format!("client {asked} {through}; {outcome}"));
-        self.request(via, self.leader(via.side), &label, text, refusal.is_some())
+        let text = format!("client {asked} {through}; {} {outcome}", self.names.the(via.group));
+        self.request(via, self.leader(via.group), &format!("{asked}; {outcome}"), text, refusal.is_some())
     }
 
-    fn bound(&self, read: u8, via: Via) -> Told {
-        let asked = words::client_read(&self.bounds.reads[usize::from(read)]);
-        let name = words::side(via.side);
+    fn bound(&self, read: u8, part: &KeyRange, via: Via) -> Told {
+        let asked = words::client_part(self.bounds, read, part);
+        let name = self.names.the(via.group);
         let read_ts = self.bounds.reads[usize::from(read)].read_ts;
         let text = format!(
-            "client is about to read {asked} {}; the {name} binds it: no version at or below {read_ts} will be admitted",
+            "client is about to read {asked} {}; {name} binds it: no version at or below {read_ts} will be admitted",
             self.through(via)
         );
-        self.request(via, self.leader(via.side), &format!("bind reads at {read_ts}"), text, false)
+        self.request(via, self.leader(via.group), &format!("bind reads at {read_ts}"), text, false)
     }
 
-    fn read(&self, read: u8, via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
-        let asked = words::client_read(&self.bounds.reads[usize::from(read)]);
-        let at = Lane::Voter(via.side, voter);
+    fn read(&self, (read, part): (u8, &KeyRange), via: Via, voter: u8, answer: &Result<ReadAnswer, Rejection>) -> Told {
+        let asked = words::client_part(self.bounds, read, part);
+        let at = Lane::Voter(via.group, voter);
         let outcome = match answer {
-            Ok(answer) => format!("{} returns {}", self.named(at), self.seen(answer)),
-            Err(refusal) => format!("{} refuses: {refusal}", self.named(at)),
+            Ok(answer) => format!("returns {}", self.seen(answer)),
+            Err(refusal) => format!("refuses: {refusal}"),
         };
-        let label = format!("reads {asked}; {}", short(&outcome, &self.title(at)));
-        let text = format!("client reads {asked} {}; {outcome}", self.through(via));
+        let label = format!("reads {asked}; {outcome}");
+        let text = format!("client reads {asked} {}; {} {outcome}", self.through(via), self.named(at));
         self.request(via, at, &label, text, answer.is_err())
     }
 
     fn paged(&self, page: &OpenPage, answer: &ReadAnswer) -> Told {
-        let asked = words::client_read(&self.bounds.reads[usize::from(page.read)]);
-        let at = Lane::Voter(page.side, page.voter);
+        let asked = words::client_part(self.bounds, page.read, &page.part);
+        let at = Lane::Voter(page.group, page.voter);
         let seen = self.seen(answer);
         let text =
             format!("client reads on from {} (its read of {asked}); {} returns {seen}", page.next, self.named(at));
@@ -213,9 +225,63 @@ impl Stage<'_> {
         Told::note(Lane::Catalog, what.clone(), format!("an operator splits: {what}"))
     }
 
-    fn collected(&self, through: u64) -> Told {
-        let text = format!("the source collects versions that no read from {through} on can see");
-        Told::note(self.leader(Side::Source), format!("collects old versions up to {through}"), text)
+    fn commanded(
+        &self,
+        by: Sender,
+        via: Via,
+        command: &GroupCommand,
+        delivery: TxnDelivery,
+        refusal: Option<&Rejection>,
+    ) -> Told {
+        let asked = words::group_command(command);
+        let outcome = match (refusal, delivery) {
+            (_, TxnDelivery::Held) => "the network holds it back".to_owned(),
+            (Some(refusal), _) => format!("refuses: {refusal}"),
+            (None, TxnDelivery::Answered) => "accepts".to_owned(),
+            (None, TxnDelivery::Unanswered) => "accepts, and the answer gets lost".to_owned(),
+        };
+        let who = match by {
+            Sender::Client => "client",
+            Sender::Resolver => "a resolver",
+        };
+        let (to, name) = match delivery {
+            TxnDelivery::Held => (Lane::Network, String::new()),
+            TxnDelivery::Answered | TxnDelivery::Unanswered => {
+                (self.leader(via.group), format!("{} ", self.names.the(via.group)))
+            }
+        };
+        let text = format!("{who} {}: {asked}; {name}{outcome}", self.through(via));
+        let is_lost = refusal.is_some() || delivery == TxnDelivery::Held;
+        self.request(via, to, &format!("{asked}; {outcome}"), text, is_lost)
+    }
+
+    fn gave_up(&self, txn: u8) -> Told {
+        let id = self.bounds.txns[usize::from(txn)].id();
+        let what = format!("gives up its transaction of {} from {}", id.primary, id.start_ts);
+        Told::note(Lane::Client, what.clone(), format!("client {what}"))
+    }
+
+    fn asked_latest(&self, key: &RawKey, via: Via, answer: Option<Timestamp>) -> Told {
+        let name = self.names.the(via.group);
+        let outcome = answer.map_or_else(|| "that there is none".to_owned(), |ts| format!("{ts}"));
+        let text = format!("client asks for the newest version of {key} {}; {name} says {outcome}", self.through(via));
+        let label = format!("newest version of {key}? {outcome}");
+        self.request(via, self.leader(via.group), &label, text, false)
+    }
+
+    fn operated(&self, command: &CatalogCommand) -> Told {
+        let what = words::letter(self.names, &Letter::Catalog(command.clone()), Some(self.after));
+        Told::note(Lane::Catalog, what.clone(), format!("an operator: {what}"))
+    }
+
+    fn started(&self, job: u64, from: &str, target: DataGroup) -> Told {
+        let what = format!("starts job {job}, which moves the range from {from} on to {}", self.names.the(target));
+        Told::note(Lane::Catalog, what.clone(), format!("an operator {what}"))
+    }
+
+    fn collected(&self, group: DataGroup, through: u64) -> Told {
+        let text = format!("{} collects versions that no read from {through} on can see", self.names.the(group));
+        Told::note(self.leader(group), format!("collects old versions up to {through}"), text)
     }
 
     fn request(&self, via: Via, to: Lane, label: &str, text: String, is_lost: bool) -> Told {
@@ -238,9 +304,4 @@ impl Stage<'_> {
         };
         answer.rows.iter().map(row).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// The outcome without the name of whose it is: the arrow shows that.
-fn short(outcome: &str, name: &str) -> String {
-    outcome.trim_start_matches("the ").trim_start_matches(name).trim_start().to_owned()
 }

@@ -16,7 +16,7 @@ fn gap(name: &str) -> &'static Gap {
 /// The gaps whose scenarios are explored in a second.
 fn quick_gaps() -> impl Iterator<Item = &'static Gap> {
     let is_small =
-        |gap: &&Gap| Scenario::by_name(gap.scenario).is_some_and(|scenario| scenario.pinned.states < 200_000);
+        |gap: &&Gap| Scenario::by_name(gap.scenario).is_some_and(|scenario| scenario.pinned.states < 500_000);
     GAPS.iter().filter(is_small)
 }
 

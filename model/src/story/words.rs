@@ -1,12 +1,15 @@
 //! How things are called when they are told.
 
+use super::names::Names;
 use crate::world::view::{GroupScene, Letter, Scene};
-use crate::world::{Bounds, ClientRead, ClientWrite, Look, Side};
-use splitjob_core::catalog::{Advance, CatalogCommand, RouteState, Routes};
-use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, Mutation};
-use splitjob_core::id::{CopyRound, GroupId};
-use splitjob_core::job::{JobOptions, Phase};
-use splitjob_core::key::{RawKey, text};
+use crate::world::{Bounds, ClientRead, ClientWrite, DataGroup, Look};
+use splitjob_core::catalog::{Advance, AdvanceJob, CatalogCommand, RouteState, Routes};
+use splitjob_core::group::{
+    BracketBatch, GroupCommand, JobAction, JobCommand, Mutation, TxnAction, TxnCommand, Window,
+};
+use splitjob_core::id::CopyRound;
+use splitjob_core::job::{FailReason, JobOptions, Phase};
+use splitjob_core::key::{RawKey, TxnKey, text};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
@@ -18,22 +21,10 @@ pub(super) fn range(range: &KeyRange) -> String {
     format!("[{}..{end})", range.start())
 }
 
-/// A group by its role.
-pub(super) fn side(side: Side) -> &'static str {
-    match side {
-        Side::Source => "source",
-        Side::Target => "target",
-    }
-}
-
-/// A group of the world by its number.
-pub(super) fn group(group: GroupId) -> &'static str {
-    if group == GroupId(1) { "source" } else { "target" }
-}
-
 /// A voter of a group: `source voter 2`, or just `target` where there is only one.
-pub(super) fn voter(of: Side, voter: u8, group: &GroupScene) -> String {
-    if group.voters.len() == 1 { side(of).to_owned() } else { format!("{} voter {}", side(of), voter + 1) }
+pub(super) fn voter(names: Names, of: DataGroup, voter: u8, group: &GroupScene) -> String {
+    let name = names.group(of);
+    if group.voters.len() == 1 { name.to_owned() } else { format!("{name} voter {}", voter + 1) }
 }
 
 /// A version without what it says: `m@4`.
@@ -43,6 +34,9 @@ pub(super) fn stamp(key: &RawKey, commit_ts: Timestamp) -> String {
 
 /// A version: `m@4 = m4`, `m@5 deleted`.
 pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> String {
+    if let Some(record) = record(key) {
+        return format!("{record} at {commit_ts}");
+    }
     match content {
         Content::Put { value, expire_at } if *expire_at == Timestamp::ZERO => {
             format!("{} = {}", stamp(key, commit_ts), text::encode(value))
@@ -52,6 +46,18 @@ pub(super) fn version(key: &RawKey, commit_ts: Timestamp, content: &Content) -> 
         }
         Content::Tombstone => format!("{} deleted", stamp(key, commit_ts)),
     }
+}
+
+/// What a row of a transaction is, if the key is one's: `commit record of m from 1`.
+fn record(key: &RawKey) -> Option<String> {
+    Some(match TxnKey::parse(key)? {
+        TxnKey::Commit { primary, start_ts } => format!("commit record of {primary} from {start_ts}"),
+        TxnKey::Rollback { primary, start_ts } => format!("rollback record of {primary} from {start_ts}"),
+        TxnKey::SuccessMarker { key, primary, start_ts, .. } => {
+            format!("marker that {key} was written by {primary} from {start_ts}")
+        }
+        TxnKey::Lock { .. } | TxnKey::Intent { .. } => return None,
+    })
 }
 
 /// Rows that a read shows, without values.
@@ -96,10 +102,17 @@ pub(super) fn client_read(read: &ClientRead) -> String {
     }
 }
 
+/// A part of what a client asks to see: `the part [m..) of [a..) at 5`.
+pub(super) fn client_part(bounds: &Bounds, read: u8, part: &KeyRange) -> String {
+    let read = &bounds.reads[usize::from(read)];
+    let whole = client_read(read);
+    if *part == read.footprint(bounds) { whole } else { format!("the part {} of {whole}", range(part)) }
+}
+
 /// The routes: `[..m) source, [m..) source WRITE-FENCED`.
-pub(super) fn routes(routes: &Routes) -> String {
+pub(super) fn routes(names: Names, routes: &Routes) -> String {
     let route = |route: &splitjob_core::catalog::Route| {
-        let mut words = format!("{} {}", range(&route.range), group(route.group));
+        let mut words = format!("{} {}", range(&route.range), names.id(route.group));
         if route.state == RouteState::WriteFenced {
             words.push_str(" WRITE-FENCED");
         }
@@ -118,9 +131,9 @@ pub(super) fn routes(routes: &Routes) -> String {
 }
 
 /// What a migrator's message asks for.
-pub(super) fn letter(letter: &Letter, after: Option<&Scene>) -> String {
+pub(super) fn letter(names: Names, letter: &Letter, after: Option<&Scene>) -> String {
     match letter {
-        Letter::Catalog(command) => catalog_command(command, after),
+        Letter::Catalog(command) => catalog_command(names, command, after),
         Letter::Group(_, command) => group_command(command),
     }
 }
@@ -134,31 +147,47 @@ pub(super) fn token(letter: &Letter) -> Option<String> {
         Letter::Catalog(_)
         | Letter::Group(
             _,
-            GroupCommand::Write(_) | GroupCommand::BindRead(_) | GroupCommand::Adopt(_) | GroupCommand::Collect { .. },
+            GroupCommand::Write(_)
+            | GroupCommand::DeletePrefix(_)
+            | GroupCommand::Txn(_)
+            | GroupCommand::BindRead(_)
+            | GroupCommand::Adopt(_)
+            | GroupCommand::Collect { .. }
+            | GroupCommand::RaiseCeiling { .. },
         ) => None,
     }
 }
 
-fn catalog_command(command: &CatalogCommand, after: Option<&Scene>) -> String {
+fn catalog_command(names: Names, command: &CatalogCommand, after: Option<&Scene>) -> String {
     match command {
         CatalogCommand::SplitRange { at, .. } => format!("split the route at {at}"),
         CatalogCommand::StartJob(request) => format!("start a job that moves the range from {} on", request.split_key),
-        CatalogCommand::AdvanceJob(request) => format!("job {}: {}", request.job, advance(&request.advance, after)),
+        CatalogCommand::AdvanceJob(request) => format!("job {}: {}", request.job, advance(names, request, after)),
+        CatalogCommand::ReportNodes { nodes } if nodes.values().all(|node| node.is_capable) => {
+            "every node can run the protocol".to_owned()
+        }
+        CatalogCommand::ReportNodes { .. } => "a node can't run the protocol any more".to_owned(),
         CatalogCommand::SweepHistory { .. } => "forget jobs that ended long ago".to_owned(),
     }
 }
 
-fn advance(advance: &Advance, after: Option<&Scene>) -> String {
-    let job = after.and_then(|scene| scene.catalog.live_jobs().next());
+fn advance(names: Names, request: &AdvanceJob, after: Option<&Scene>) -> String {
+    let job = after.and_then(|scene| scene.catalog.job(request.job));
     let made = after.map_or_else(String::new, |scene| format!(" (catalog v{})", scene.catalog.routes().version));
-    match advance {
+    match &request.advance {
         Advance::TakeOver => match job {
             Some(job) if job.epoch.0 == 1 => "taken up, epoch 1".to_owned(),
             Some(job) => format!("taken over, epoch {}", job.epoch),
             None => "take it over".to_owned(),
         },
         Advance::BeginBackfill => "PLANNED → BACKFILL".to_owned(),
-        Advance::ChooseSnapshot { snapshot_ts } => format!("backfill carries versions up to {snapshot_ts}"),
+        Advance::ChooseWindow { window } => format!("the pass carries versions{}", self::window(window)),
+        Advance::NextRound => "another pass follows".to_owned(),
+        Advance::Unfence => format!("the range takes writes again, and copying goes on{made}"),
+        Advance::Fail { reason } => format!("BACKFILL → FAILED: {}", fail_reason(reason)),
+        Advance::Retry => "FAILED → BACKFILL: go on".to_owned(),
+        Advance::Abandon => format!("→ ABANDONING{made}"),
+        Advance::FinishAbandon => "ABANDONING → ABANDONED".to_owned(),
         Advance::BeginFence => format!("BACKFILL → FENCE: the range becomes a write-fenced route{made}"),
         Advance::BeginDeltaCopy { delta_floor, fence_ts } if delta_floor >= fence_ts => {
             format!("FENCE → DELTA_COPY: nothing is left to copy above {delta_floor}")
@@ -175,8 +204,9 @@ fn advance(advance: &Advance, after: Option<&Scene>) -> String {
         Advance::CommitCutover { min_write_ts_exclusive, min_read_ts } => {
             let horizon =
                 if *min_read_ts > Timestamp::ZERO { format!(" and reads from {min_read_ts}") } else { String::new() };
+            let target = job.map_or_else(|| "the target".to_owned(), |job| names.the(DataGroup::of(job.target)));
             format!(
-                "CUTOVER → CLEANUP: the range belongs to the target, with writes above \
+                "CUTOVER → CLEANUP: the range belongs to {target}, with writes above \
                  {min_write_ts_exclusive}{horizon}{made}"
             )
         }
@@ -199,6 +229,11 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
                 .replacen("writes", "write", 1)
                 .replacen("deletes", "delete", 1)
         }
+        GroupCommand::DeletePrefix(request) => {
+            format!("delete everything under {} at {}", request.prefix, request.commit_ts)
+        }
+        GroupCommand::Txn(command) => txn_command(command),
+        GroupCommand::RaiseCeiling { ceiling } => format!("take timestamps up to {ceiling} ms"),
         GroupCommand::BindRead(request) => format!("bind reads at {}", request.read_ts),
         GroupCommand::Adopt(adoption) => format!("follow catalog v{}", adoption.version),
         GroupCommand::Collect { through } => format!("collect old versions up to {through}"),
@@ -209,7 +244,11 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
 fn job_action(command: &JobCommand) -> String {
     let moving = range(&command.range);
     match &command.action {
-        JobAction::ArmTracker => "arm write tracker and retention pin".to_owned(),
+        JobAction::ArmTracker { round } if round.0 == 1 => "arm write tracker and retention pin".to_owned(),
+        JobAction::ArmTracker { round } => format!("track writes for pass {round}"),
+        JobAction::Unfence => "take writes and reads again".to_owned(),
+        JobAction::DiscardStaged { from: None, .. } => "discard no staged row; know the attempt".to_owned(),
+        JobAction::DiscardStaged { limit, .. } => format!("discard staged rows{}", at_most(*limit)),
         JobAction::ArmWriteFence => "arm write fence".to_owned(),
         JobAction::ArmReadFence { expected_cutover_version } => {
             format!("arm read fence for catalog v{expected_cutover_version}")
@@ -219,6 +258,40 @@ fn job_action(command: &JobCommand) -> String {
         JobAction::ArmReadiness { floor } => format!("be ready to serve {moving}, with writes above {floor}"),
         JobAction::Promote { limit, .. } => format!("promote staged rows{}", at_most(*limit)),
         JobAction::Close { .. } => format!("forget job {}", command.token.job),
+    }
+}
+
+/// A step of a transaction.
+pub(super) fn txn_command(command: &TxnCommand) -> String {
+    let keys = |keys: &[RawKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let written = |mutations: &[Mutation]| {
+        let words = mutations.iter().map(|one| change(&one.key, &one.content, command.commit_ts));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let of = format!("the transaction of {} from {}", command.txn.primary, command.txn.start_ts);
+    match &command.action {
+        TxnAction::OnePhase { mutations } => format!("{of}, in one phase: {}", written(mutations)),
+        TxnAction::Prepare { mutations, .. } => format!("{of} locks: {}", written(mutations)),
+        TxnAction::Commit { keys: committed } => format!("{of} commits {} at {}", keys(committed), command.commit_ts),
+        TxnAction::Abort { keys: aborted } => format!("{of} aborts {}", keys(aborted)),
+    }
+}
+
+/// The versions that a pass carries.
+pub(super) fn window(window: &Window) -> String {
+    match window.after {
+        Timestamp::ZERO => format!(" up to {}", window.through),
+        after if after >= window.through => format!(" above {after}: none"),
+        after => format!(" above {after} up to {}", window.through),
+    }
+}
+
+/// Why a job has failed.
+pub(super) fn fail_reason(reason: &FailReason) -> String {
+    match reason {
+        FailReason::NotConverging => "every pass leaves too much to the next".to_owned(),
+        FailReason::FenceAttemptsExhausted => "the range was fenced as often as it may be".to_owned(),
+        FailReason::Refused { message } => message.clone(),
     }
 }
 
@@ -249,15 +322,20 @@ fn import(of: CopyRound, batches: &[BracketBatch]) -> String {
     format!("{} {}{last}", round(of), parts.join("; "))
 }
 
-/// The keys of the world that move, for a first sentence.
-pub(super) fn moving_keys(bounds: &Bounds) -> String {
-    let moving = bounds.moving();
+/// The keys of the world that lie in a range, for a first sentence.
+pub(super) fn keys_of(bounds: &Bounds, moving: &KeyRange) -> String {
     let keys = bounds.keys.iter().filter(|key| moving.contains(&key.routes_as)).map(|key| {
         let routed = key.routes_as.to_string();
         let raw = key.raw.to_string();
         if raw == routed { raw } else { format!("{raw} (routes as {routed})") }
     });
     keys.collect::<Vec<_>>().join(", ")
+}
+
+/// The words with a capital letter at first.
+pub(super) fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A count and its noun.

@@ -1,12 +1,13 @@
 //! What one scenario lets happen, and how often: budgets inside the state, never cut-offs.
 
-use serde::{Deserialize, Serialize};
+use super::data_group::DataGroup;
 use splitjob_core::id::CatalogVersion;
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Row};
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::TxnId;
 use splitjob_core::version::{Content, Version};
 
 /// The size of a world, and the budgets of its environment.
@@ -14,23 +15,26 @@ use splitjob_core::version::{Content, Version};
 pub struct Bounds {
     /// The keys that exist, each with the routing key that it has by hand, not by the core's word.
     pub keys: Vec<Key>,
-    /// The first key of the range that moves.
-    pub split_key: RoutingKey,
-    /// Versions that the source holds from the start, acknowledged long ago.
+    /// Where routes are split before anything else happens.
+    pub splits: Vec<RoutingKey>,
+    /// What is moved: the first job has been started when the world starts, each further one whenever the catalog takes
+    /// it, in this order.
+    pub moves: Vec<Move>,
+    /// Jobs that may be live at once (J5).
+    pub live_jobs: u64,
+    /// Versions that group 1 holds from the start, acknowledged long ago.
     pub stored: Vec<Row>,
-    /// Voters of the source; voter 0 leads.
-    pub source_voters: u8,
-    /// Voters of the target; voter 0 leads.
-    pub target_voters: u8,
+    /// Voters of each data group, from group 1 on; voter 0 leads.
+    pub voters: Vec<u8>,
     /// Coordinators, each with its own copy of the routes.
     pub coordinators: u8,
     /// Whether coordinators learn newer routes.
     pub coordinators_watch: bool,
     /// Whether group leaders adopt newer routes by themselves.
     pub groups_watch: bool,
-    /// Migrators that may take the job up, one after the other.
+    /// Migrators that may take a job up, one after the other; each serves every live job.
     pub migrators: u8,
-    /// How often one may take the job over from another.
+    /// How often one may take a job over from another, all jobs together.
     pub takeovers: u8,
     /// How many messages of migrators are held back or doubled, to arrive at any later moment.
     pub holds: u8,
@@ -38,28 +42,66 @@ pub struct Bounds {
     pub pipelined_imports: bool,
     /// What migrators' clocks may show when the snapshot is chosen; empty: just above the source's last commit.
     pub clocks: Vec<Timestamp>,
-    /// Writes that clients make, each once, in any order.
+    /// Writes that clients make, in any order, each once unless its answer gets lost.
     pub writes: Vec<ClientWrite>,
-    /// Reads that clients make, each once, in any order.
+    /// Reads that clients make, each once, in any order; in parts where the routes say so.
     pub reads: Vec<ClientRead>,
+    /// Transactions that clients make, each once; a client may stop at any moment.
+    pub txns: Vec<ClientTxn>,
+    /// Whether a client may give a transaction up while it prepares.
+    pub txns_are_given_up: bool,
+    /// Whether resolvers settle the locks that they find: every lock may have expired.
+    pub resolvers: bool,
+    /// How many messages of clients' transactions and of resolvers are held back or doubled.
+    pub txn_holds: u8,
+    /// Prefix deletes that clients make, in parts where the routes say so, each part once.
+    pub prefix_deletes: Vec<ClientPrefixDelete>,
+    /// Questions for the newest version of a key, each once.
+    pub latest: Vec<RawKey>,
+    /// How often the operator gives a job up.
+    pub abandons: u8,
+    /// How often the operator retries a job that has failed.
+    pub retries: u8,
+    /// How often a migrator finds the fence's budget spent.
+    pub overdue: u8,
+    /// How often a node loses the capability to run the protocol; it gets it back at any later moment.
+    pub downgrades: u8,
     /// How often a route is split on its own group while the job runs.
     pub splits_elsewhere: u8,
     /// Where the left route is split.
     pub elsewhere: Option<RoutingKey>,
     /// Where the moving range's route is split, if the catalog lets it be.
     pub inside: Option<RoutingKey>,
-    /// Whether the answer to a write may get lost.
+    /// Whether the answer to a write may get lost; the client may then ask for the same again.
     pub answers_get_lost: bool,
-    /// Up to where the source may collect old versions; each once.
-    pub collections: Vec<Timestamp>,
-    /// How often another voter of the source becomes its leader.
+    /// Which groups may collect old versions, and up to where; each once.
+    pub collections: Vec<Collection>,
+    /// How often another voter of a group becomes its leader, all groups together.
     pub leader_changes: u8,
-    /// How often a voter of the source restarts.
+    /// How often a voter restarts, all groups together.
     pub restarts: u8,
-    /// How the job copies.
+    /// How the jobs copy.
     pub options: JobOptions,
-    /// How far the job has come when the world starts.
+    /// How far the first job has come when the world starts.
     pub start: Start,
+}
+
+/// A range to be moved: the right part of the route that the key is inside of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The first key of the range.
+    pub split_key: RoutingKey,
+    /// The group that it moves to.
+    pub target: DataGroup,
+}
+
+/// A collection of old versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Whose.
+    pub group: DataGroup,
+    /// Reads below it are refused afterwards.
+    pub through: Timestamp,
 }
 
 /// How far a job has come, undisturbed, before the environment is let loose.
@@ -97,6 +139,46 @@ pub struct ClientWrite {
     pub content: Content,
 }
 
+/// A transaction at timestamps that its client chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTxn {
+    /// When it begins.
+    pub start_ts: Timestamp,
+    /// When it commits, if it does (X1).
+    pub commit_ts: Timestamp,
+    /// What it writes; the first key is the primary.
+    pub mutations: Vec<(RawKey, Content)>,
+    /// Whether it asks one group for everything in one phase.
+    pub is_one_phase: bool,
+}
+
+impl ClientTxn {
+    /// A transaction that writes a value of its own to each of the keys, the primary first.
+    pub fn of(keys: &[&str], start_ts: u64, commit_ts: u64) -> ClientTxn {
+        let value = |key: &str| Version::put(ts(commit_ts), format!("{key}{commit_ts}").into_bytes()).content;
+        ClientTxn {
+            start_ts: ts(start_ts),
+            commit_ts: ts(commit_ts),
+            mutations: keys.iter().map(|key| (RawKey::from(*key), value(key))).collect(),
+            is_one_phase: false,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> TxnId {
+        TxnId { primary: self.mutations[0].0.clone(), start_ts: self.start_ts }
+    }
+}
+
+/// A prefix delete at a timestamp that the caller chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientPrefixDelete {
+    /// The raw prefix.
+    pub prefix: RawKey,
+    /// The commit timestamp.
+    pub commit_ts: Timestamp,
+}
+
 /// A read at a timestamp that the caller chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRead {
@@ -106,6 +188,16 @@ pub struct ClientRead {
     pub read_ts: Timestamp,
     /// Whether the coordinator stamps the version of its routes on it, as it must.
     pub is_stamped: bool,
+}
+
+impl ClientRead {
+    /// The routing keys that it covers.
+    pub fn footprint(&self, bounds: &Bounds) -> KeyRange {
+        match &self.look {
+            Look::Point(key) => KeyRange::point(&bounds.key(key).routes_as),
+            Look::Scan { range, .. } => range.clone(),
+        }
+    }
 }
 
 /// What a client's read looks at.
@@ -132,10 +224,11 @@ impl Bounds {
     pub fn calm() -> Bounds {
         Bounds {
             keys: vec![Key::plain("a"), Key::plain("m")],
-            split_key: RoutingKey::from("m"),
+            splits: Vec::new(),
+            moves: vec![Move::of("m", DataGroup::TWO)],
+            live_jobs: 1,
             stored: vec![put("m", 1, "m1")],
-            source_voters: 1,
-            target_voters: 1,
+            voters: vec![1, 1],
             coordinators: 1,
             coordinators_watch: true,
             groups_watch: false,
@@ -146,6 +239,16 @@ impl Bounds {
             clocks: Vec::new(),
             writes: Vec::new(),
             reads: Vec::new(),
+            txns: Vec::new(),
+            txns_are_given_up: false,
+            resolvers: false,
+            txn_holds: 0,
+            prefix_deletes: Vec::new(),
+            latest: Vec::new(),
+            abandons: 0,
+            retries: 0,
+            overdue: 0,
+            downgrades: 0,
             splits_elsewhere: 0,
             elsewhere: None,
             inside: None,
@@ -158,14 +261,16 @@ impl Bounds {
         }
     }
 
-    /// The range that the job moves.
-    pub fn moving(&self) -> KeyRange {
-        KeyRange::new(self.split_key.clone(), None).expect("a range without an end is not empty")
-    }
-
     /// The key's entry.
     pub fn key(&self, raw: &RawKey) -> &Key {
         self.keys.iter().find(|key| key.raw == *raw).expect("every key that a scenario uses is in its list")
+    }
+}
+
+impl Move {
+    /// A move of everything from a key to the end of its route.
+    pub fn of(split_key: &str, target: DataGroup) -> Move {
+        Move { split_key: RoutingKey::from(split_key), target }
     }
 }
 
@@ -222,13 +327,3 @@ pub fn ts(raw: u64) -> Timestamp {
 
 /// A catalog version, for the routes that a coordinator starts with.
 pub(super) const FIRST_VERSION: CatalogVersion = CatalogVersion(1);
-
-/// The two data groups of the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// The group that the range leaves.
-    Source,
-    /// The group that it moves to.
-    Target,
-}

@@ -1,12 +1,15 @@
 //! The components of a state that are not the core's own: logs and voters, migrators, messages, coordinators, clients,
 //! history. All are small values, equal when they mean the same.
 
-use super::bounds::{Bounds, Side};
+use super::bounds::{Bounds, ClientTxn};
+use super::data_group::DataGroup;
 use splitjob_core::catalog::CatalogCommand;
 use splitjob_core::group::GroupCommand;
-use splitjob_core::id::{CatalogVersion, JobEpoch};
+use splitjob_core::id::{CatalogVersion, JobEpoch, JobId};
 use splitjob_core::key::RawKey;
+use splitjob_core::range::KeyRange;
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Progress;
 use splitjob_core::version::Content;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +19,17 @@ pub(super) type GroupStateId = u32;
 pub(super) type CommandId = u32;
 /// The identifier of interned routes.
 pub(super) type RoutesId = u32;
+
+/// Everything that belongs to one data group, as the numbers of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Site {
+    /// The group's state, as its leader has it.
+    pub(super) head: GroupStateId,
+    /// Its log and voters.
+    pub(super) run: u32,
+    /// The reads with pages to come on its voters.
+    pub(super) open: u32,
+}
 
 /// The log of a group and its voters' positions in it.
 ///
@@ -43,6 +57,12 @@ pub(super) struct Voter {
 }
 
 impl Run {
+    /// The state that the voter has applied, given the leader's.
+    pub(super) fn applied(&self, voter: u8, head: GroupStateId) -> GroupStateId {
+        let at = self.voters[usize::from(voter)];
+        if at.behind == 0 { head } else { at.state }
+    }
+
     pub(super) fn new(voters: u8) -> Run {
         Run { voters: vec![Voter::default(); voters.into()], ..Run::default() }
     }
@@ -97,30 +117,130 @@ impl Run {
 /// Who migrates, and what is left of the budgets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Control {
-    /// The attempt that each migrator holds.
-    pub(super) holders: Vec<Option<JobEpoch>>,
+    /// Of each job, the migrator that wrote its record last, and the attempt that it holds.
+    pub(super) holders: BTreeMap<JobId, Holder>,
+    /// How many of the scenario's moves have been started.
+    pub(super) started: u8,
     pub(super) takeovers_left: u8,
     pub(super) splits_left: u8,
     pub(super) leader_changes_left: u8,
     pub(super) restarts_left: u8,
+    pub(super) abandons_left: u8,
+    pub(super) retries_left: u8,
+    pub(super) overdue_left: u8,
+    pub(super) downgrades_left: u8,
     /// Which collections have been made.
     pub(super) collected: u8,
-    /// The newest attempt of which each group has applied a command.
-    pub(super) newest_epoch: BTreeMap<Side, JobEpoch>,
+    /// The newest attempt of each job of which each group has applied a command.
+    pub(super) newest_epoch: BTreeMap<(DataGroup, JobId), JobEpoch>,
+}
+
+/// The migrator that holds a job's attempt; nobody does if the record has a newer one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Holder {
+    pub(super) migrator: u8,
+    pub(super) epoch: JobEpoch,
 }
 
 impl Control {
     pub(super) fn new(bounds: &Bounds) -> Control {
         Control {
-            holders: vec![None; bounds.migrators.into()],
+            holders: BTreeMap::new(),
+            started: 0,
             takeovers_left: bounds.takeovers,
             splits_left: bounds.splits_elsewhere,
             leader_changes_left: bounds.leader_changes,
             restarts_left: bounds.restarts,
+            abandons_left: bounds.abandons,
+            retries_left: bounds.retries,
+            overdue_left: bounds.overdue,
+            downgrades_left: bounds.downgrades,
             collected: 0,
             newest_epoch: BTreeMap::new(),
         }
     }
+}
+
+/// How far the clients have come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Clients {
+    /// Of each write of the scenario.
+    pub(super) writes: Vec<WriteStatus>,
+    /// Of each read of the scenario, the routing keys that no answer has covered yet, in order.
+    pub(super) reads: Vec<Vec<KeyRange>>,
+    /// Of each transaction of the scenario, how far each of its keys has come.
+    pub(super) txns: Vec<Vec<Progress>>,
+    /// Of each prefix delete of the scenario, the routing keys that it has not reached yet, in order.
+    pub(super) prefix_deletes: Vec<Vec<KeyRange>>,
+    /// Which of the scenario's questions for the newest version have been answered.
+    pub(super) latest: u8,
+}
+
+/// What a client knows of its write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum WriteStatus {
+    /// It has not been accepted yet.
+    NotYet,
+    /// It was accepted, and the answer got lost: the client may ask for the same again.
+    Unsure,
+    /// The client was told that it is accepted.
+    Done,
+    /// Asked again, a group refused it for good: the client will never know.
+    GivenUp,
+}
+
+impl Clients {
+    pub(super) fn new(bounds: &Bounds) -> Clients {
+        let reads = bounds.reads.iter().map(|read| vec![read.footprint(bounds)]).collect();
+        let unsent = |txn: &ClientTxn| vec![Progress::Unsent; txn.mutations.len()];
+        Clients {
+            writes: vec![WriteStatus::NotYet; bounds.writes.len()],
+            reads,
+            txns: bounds.txns.iter().map(unsent).collect(),
+            prefix_deletes: bounds.prefix_deletes.iter().map(|_| vec![KeyRange::all()]).collect(),
+            latest: 0,
+        }
+    }
+
+    /// The clients after one has been told about its write, or not.
+    pub(super) fn with_write(&self, write: u8, status: WriteStatus) -> Clients {
+        let mut clients = self.clone();
+        clients.writes[usize::from(write)] = status;
+        clients
+    }
+
+    /// The clients after one knows how far its transaction has come on a key.
+    pub(super) fn with_progress(&self, txn: u8, key: usize, progress: Progress) -> Clients {
+        let mut clients = self.clone();
+        clients.txns[usize::from(txn)][key] = progress;
+        clients
+    }
+
+    /// The clients after a part of a prefix delete has been done.
+    pub(super) fn with_deleted(&self, delete: u8, part: &KeyRange) -> Clients {
+        let mut clients = self.clone();
+        let left = &mut clients.prefix_deletes[usize::from(delete)];
+        *left = left.iter().flat_map(|range| without(range, part)).collect();
+        clients
+    }
+
+    /// The clients after one has got the answer to a part of its read.
+    pub(super) fn with_answer(&self, read: u8, part: &KeyRange) -> Clients {
+        let mut clients = self.clone();
+        let left = &mut clients.reads[usize::from(read)];
+        *left = left.iter().flat_map(|range| without(range, part)).collect();
+        clients
+    }
+}
+
+/// What is left of a range without a part of it.
+fn without(range: &KeyRange, part: &KeyRange) -> Vec<KeyRange> {
+    if !range.intersects(part) {
+        return vec![range.clone()];
+    }
+    let before = KeyRange::new(range.start().clone(), Some(part.start().clone())).ok();
+    let after = part.end().and_then(|end| KeyRange::new(end.clone(), range.end().cloned()).ok());
+    before.into_iter().chain(after).collect()
 }
 
 /// A message of a migrator.
@@ -129,7 +249,22 @@ pub(super) enum Message {
     /// To the default group.
     Catalog(CatalogCommand),
     /// To a data group.
-    Group(Side, GroupCommand),
+    Group(DataGroup, GroupCommand),
+}
+
+impl Message {
+    /// Whether it is a client's or a resolver's.
+    pub(super) fn is_of_txn(&self) -> bool {
+        matches!(self, Message::Group(_, GroupCommand::Txn(_)))
+    }
+
+    /// The data group that it goes to; nothing if to the default group.
+    pub(super) fn to(&self) -> Option<DataGroup> {
+        match self {
+            Message::Catalog(_) => None,
+            Message::Group(group, _) => Some(*group),
+        }
+    }
 }
 
 /// The messages that are under way.
@@ -138,6 +273,7 @@ pub(super) struct Network {
     /// In the order of their contents: the order of sending means nothing.
     pub(super) late: Vec<Late>,
     pub(super) holds_left: u8,
+    pub(super) txn_holds_left: u8,
 }
 
 /// A message that arrives some time, or never.
@@ -150,10 +286,12 @@ pub(super) struct Late {
 
 impl Network {
     pub(super) fn with(&self, message: Message, is_repeated: bool) -> Network {
-        let mut late = self.late.clone();
-        late.push(Late { message, is_repeated });
-        late.sort();
-        Network { late, holds_left: self.holds_left - 1 }
+        let mut network = self.clone();
+        let left = if message.is_of_txn() { &mut network.txn_holds_left } else { &mut network.holds_left };
+        *left -= 1;
+        network.late.push(Late { message, is_repeated });
+        network.late.sort();
+        network
     }
 
     pub(super) fn without(&self, index: usize) -> Network {
@@ -192,7 +330,8 @@ impl Coordinators {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OpenRead {
     pub(super) read: u8,
-    pub(super) side: Side,
+    /// The part of it that the voter serves.
+    pub(super) part: KeyRange,
     pub(super) voter: u8,
     /// Where the next page starts.
     pub(super) next: RawKey,
@@ -205,26 +344,64 @@ pub(super) struct History {
     pub(super) decided: BTreeMap<(RawKey, Timestamp), Decided>,
     /// Reads that were answered.
     pub(super) reads: BTreeSet<Answered>,
-    /// Collections that were made on the source, the latest.
+    /// Collections that were made, the latest.
     pub(super) collected_through: Timestamp,
-    /// The greatest commit timestamp on the source when the job entered DELTA_COPY.
-    pub(super) fenced_through: Option<Timestamp>,
+    /// What became of each transaction of the scenario.
+    pub(super) txns: BTreeMap<u8, Fate>,
+    /// What each job had fenced when it entered DELTA_COPY.
+    pub(super) fenced: BTreeMap<JobId, Fenced>,
     /// What happened that must not.
     pub(super) wrongs: BTreeSet<Wrong>,
+}
+
+/// What became of a transaction, by what the groups' logs did and told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fate {
+    /// Its primary committed.
+    pub committed: bool,
+    /// It was rolled back.
+    pub rolled_back: bool,
+    /// Some key of it was written.
+    pub written: bool,
+    /// Its client, or one that asked again, was told that it committed.
+    pub told_committed: bool,
+    /// Its client was told that it did not, or that nobody knows.
+    pub told_otherwise: bool,
+}
+
+impl Fate {
+    /// It ended in two ways, was written in part without having committed, or was told otherwise (S6).
+    pub fn is_torn(&self) -> bool {
+        (self.committed && self.rolled_back)
+            || (self.written && !self.committed)
+            || (self.told_committed && !self.committed)
+            || (self.told_otherwise && self.committed)
+    }
 }
 
 /// A version that a log has accepted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Decided {
     pub(super) content: Content,
-    pub(super) side: Side,
+    pub(super) group: DataGroup,
     pub(super) is_acked: bool,
+}
+
+/// What a job had fenced when it entered DELTA_COPY.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Fenced {
+    pub(super) range: KeyRange,
+    pub(super) target: DataGroup,
+    /// The greatest commit timestamp of the keys that its source owned.
+    pub(super) through: Timestamp,
 }
 
 /// A read, what it returned, and what it should have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Answered {
     pub(super) read: u8,
+    /// The part of it that was answered.
+    pub(super) part: KeyRange,
     /// Where the page started.
     pub(super) from: Option<RawKey>,
     pub(super) returned: Vec<(RawKey, Timestamp)>,
@@ -236,11 +413,13 @@ pub(super) struct Answered {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Wrong {
     /// S4: a group admitted a write to a key that the catalog gave to another group at that moment.
-    AdmittedByNonOwner { key: RawKey, side: Side },
+    AdmittedByNonOwner { key: RawKey, group: DataGroup },
     /// S10: a message that was late or repeated had an effect.
-    LateMessageActed { side: Side },
-    /// S11: a request outside the moving range was refused because of the job.
-    RefusedOutside { key: RawKey },
-    /// S12: the target admitted a commit timestamp that the source had fenced.
-    AdmittedBelowFence { key: RawKey, commit_ts: Timestamp },
+    LateMessageActed { group: DataGroup },
+    /// S11: a request outside every moving range was refused because of a job.
+    RefusedOutside { footprint: KeyRange },
+    /// S4: a group told a version of a key as its newest, and it wasn't.
+    StaleLatest { key: RawKey, group: DataGroup },
+    /// S12: a target admitted a commit timestamp that the source had fenced.
+    AdmittedBelowFence { key: RawKey, commit_ts: Timestamp, group: DataGroup },
 }

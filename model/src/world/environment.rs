@@ -2,34 +2,36 @@
 
 use super::World;
 use super::action::Action;
-use super::bounds::Side;
-use super::component::Control;
+use super::component::{Control, Message, Site};
+use super::data_group::DataGroup;
 use super::history::Event;
 use super::memo::{Appended, Applied, Worker};
 use super::process::Steps;
-use super::state::{State, head_slot, run_slot, slot};
-use splitjob_core::catalog::CatalogCommand;
+use super::state::{State, slot};
+use splitjob_core::catalog::{Advance, AdvanceJob, Catalog, CatalogCommand, NodeReport, StartJob};
 use splitjob_core::group::{Adoption, GroupCommand};
+use splitjob_core::id::NodeId;
+use splitjob_core::job::SplitJob;
 use splitjob_core::key::RoutingKey;
+use std::collections::BTreeMap;
 
 impl World {
-    pub(super) fn voter_steps(&self, worker: &mut Worker, state: &State, side: Side, step: &mut Steps<'_>) {
-        let run = self.tables.runs.get(state[run_slot(side)]);
-        if run.voters.len() == 1 {
-            return;
-        }
-        let control = self.tables.controls.get(state[slot::CONTROL]);
+    pub(super) fn voter_steps(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
+        let site = self.site(state, group);
+        let run = self.tables.runs.at(site.run);
+        let control = self.tables.controls.at(state[slot::CONTROL]);
         for voter in 0..run.voters.len() as u8 {
             if voter != run.leader {
-                self.applications(worker, state, side, voter, step);
-                self.lead(state, side, voter, &control, step);
+                self.applications(worker, state, group, voter, step);
+                self.lead(state, group, voter, control, step);
             }
-            self.restart(state, side, voter, &control, step);
+            self.restart(state, group, voter, control, step);
         }
     }
 
-    fn applications(&self, worker: &mut Worker, state: &State, side: Side, voter: u8, step: &mut Steps<'_>) {
-        let run = self.tables.runs.get(state[run_slot(side)]);
+    fn applications(&self, worker: &mut Worker, state: &State, group: DataGroup, voter: u8, step: &mut Steps<'_>) {
+        let site = self.site(state, group);
+        let run = self.tables.runs.at(site.run);
         let ahead = run.ahead_of(voter);
         let mut at = run.voters[usize::from(voter)].state;
         for (index, command) in ahead.iter().enumerate() {
@@ -38,46 +40,40 @@ impl World {
                 at = next;
             }
             let left = ahead.len() - index - 1;
-            let mut after = *state;
-            let advanced = run.advance(voter, left as u8, at, state[head_slot(side)]);
-            after[run_slot(side)] = self.tables.runs.intern(advanced);
-            step(Action::Apply { side, voter, entries: index as u8 + 1 }, after, None);
+            let run = self.tables.runs.intern(run.advance(voter, left as u8, at, site.head));
+            let after = self.with_site(state, group, Site { run, ..site });
+            step(Action::Apply { group, voter, entries: index as u8 + 1 }, after, None);
         }
     }
 
-    fn lead(&self, state: &State, side: Side, voter: u8, control: &Control, step: &mut Steps<'_>) {
-        if control.leader_changes_left == 0 || side == Side::Target {
+    fn lead(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
+        if control.leader_changes_left == 0 {
             return;
         }
-        let mut after = *state;
-        let run = self.tables.runs.get(state[run_slot(side)]).lead(voter);
+        let site = self.site(state, group);
+        let run = self.tables.runs.intern(self.tables.runs.at(site.run).lead(voter));
+        let mut after = self.with_site(state, group, Site { run, ..site });
         let control = Control { leader_changes_left: control.leader_changes_left - 1, ..control.clone() };
-        after[run_slot(side)] = self.tables.runs.intern(run);
         after[slot::CONTROL] = self.tables.controls.intern(control);
-        step(Action::Lead { side, voter }, after, None);
+        step(Action::Lead { group, voter }, after, None);
     }
 
-    fn restart(&self, state: &State, side: Side, voter: u8, control: &Control, step: &mut Steps<'_>) {
-        let open = self.tables.open_reads.get(state[slot::OPEN]);
-        let is_forgotten = |read: &super::component::OpenRead| read.side == side && read.voter == voter;
-        if control.restarts_left == 0 || !open.iter().any(is_forgotten) {
+    fn restart(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
+        let site = self.site(state, group);
+        let open = self.tables.open_reads.at(site.open);
+        if control.restarts_left == 0 || !open.iter().any(|read| read.voter == voter) {
             return;
         }
-        let mut after = *state;
-        let kept = open.iter().filter(|read| !is_forgotten(read)).cloned().collect();
-        after[slot::OPEN] = self.tables.open_reads.intern(kept);
+        let kept = open.iter().filter(|read| read.voter != voter).cloned().collect();
+        let mut after = self.with_site(state, group, Site { open: self.tables.open_reads.intern(kept), ..site });
         let control = Control { restarts_left: control.restarts_left - 1, ..control.clone() };
         after[slot::CONTROL] = self.tables.controls.intern(control);
-        step(Action::Restart { side, voter }, after, None);
+        step(Action::Restart { group, voter }, after, None);
     }
 
     pub(super) fn watches(&self, state: &State, step: &mut Steps<'_>) {
-        if !self.bounds.coordinators_watch {
-            return;
-        }
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let version = catalog.routes().version;
-        let coordinators = self.tables.coordinators.get(state[slot::COORDINATORS]);
+        let version = self.tables.catalogs.at(state[slot::CATALOG]).routes().version;
+        let coordinators = self.tables.coordinators.at(state[slot::COORDINATORS]);
         for (index, (held, _)) in coordinators.copies.iter().enumerate() {
             let is_twin = index > 0 && coordinators.copies[index - 1].0 == *held;
             if *held < version && !is_twin {
@@ -89,58 +85,136 @@ impl World {
         }
     }
 
-    pub(super) fn adoption(&self, worker: &mut Worker, state: &State, side: Side, step: &mut Steps<'_>) {
-        if !self.bounds.groups_watch {
-            return;
-        }
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let adopt = self.tables.commands.intern(GroupCommand::Adopt(Adoption::of(catalog.routes())));
-        if let Appended::Changed(after) = self.append(worker, state, side, adopt) {
-            step(Action::Adopt { side }, after, None);
+    pub(super) fn adoption(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
+        let routes = self.tables.catalogs.at(state[slot::CATALOG]).routes();
+        let adopt = self.tables.commands.intern(GroupCommand::Adopt(Adoption::of(routes)));
+        if let Appended::Changed(after) = self.append(worker, state, group, adopt) {
+            step(Action::Adopt { group }, after, None);
         }
     }
 
-    pub(super) fn splits(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
-        let control = self.tables.controls.get(state[slot::CONTROL]);
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        if control.splits_left == 0 || catalog.live_jobs().next().is_none() {
-            return;
-        }
+    /// Routes are split on their own group while a job lives; the next job is started when the catalog takes it.
+    pub(super) fn operator_steps(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        let may_split = control.splits_left > 0 && catalog.live_jobs().next().is_some();
         let places = [(&self.bounds.elsewhere, Action::SplitElsewhere), (&self.bounds.inside, Action::SplitInside)];
-        for (place, action) in places {
+        for (place, action) in places.into_iter().filter(|_| may_split) {
             let Some(at) = place else { continue };
-            if let Some(mut after) = self.split(worker, state, at) {
-                let control = Control { splits_left: control.splits_left - 1, ..(*control).clone() };
+            if let Some(mut after) = self.command_catalog(worker, state, split_command(catalog, at)) {
+                let control = Control { splits_left: control.splits_left - 1, ..control.clone() };
                 after[slot::CONTROL] = self.tables.controls.intern(control);
                 step(action, after, None);
             }
         }
+        if let Some(after) = self.start_next(worker, state) {
+            step(Action::StartJob, after, None);
+        }
+        self.interventions(worker, state, step);
+        self.reports(worker, state, step);
     }
 
-    fn split(&self, worker: &mut Worker, state: &State, at: &RoutingKey) -> Option<State> {
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let route = catalog.routes().covering(at);
-        let command =
-            CatalogCommand::SplitRange { expected_version: catalog.routes().version, route: route.id, at: at.clone() };
-        let message = self.tables.messages.intern(super::component::Message::Catalog(command));
+    /// The operator gives jobs up, and lets failed ones go on.
+    fn interventions(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        for job in catalog.live_jobs() {
+            let number = super::migrator::number_of(job.id);
+            let advance = |advance| advance_command(catalog, job, advance);
+            if control.abandons_left > 0
+                && let Some(mut after) = self.command_catalog(worker, state, advance(Advance::Abandon))
+            {
+                let control = Control { abandons_left: control.abandons_left - 1, ..control.clone() };
+                after[slot::CONTROL] = self.tables.controls.intern(control);
+                step(Action::Abandon { job: number }, after, None);
+            }
+            if control.retries_left > 0
+                && let Some(mut after) = self.command_catalog(worker, state, advance(Advance::Retry))
+            {
+                let control = Control { retries_left: control.retries_left - 1, ..control.clone() };
+                after[slot::CONTROL] = self.tables.controls.intern(control);
+                step(Action::RetryJob { job: number }, after, None);
+            }
+        }
+    }
+
+    /// A node loses the capability to run the protocol, or gets it back.
+    fn reports(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let is_capable = self.tables.catalogs.at(state[slot::CATALOG]).lacking(0).is_none();
+        if is_capable && control.downgrades_left == 0 {
+            return;
+        }
+        let Some(mut after) = self.command_catalog(worker, state, report(!is_capable)) else { return };
+        let spent = u8::from(is_capable);
+        let control = Control { downgrades_left: control.downgrades_left - spent, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::Report { is_capable: !is_capable }, after, None);
+    }
+
+    /// The state after the next of the scenario's moves has been started; nothing if there is none or the catalog
+    /// doesn't take it.
+    pub(super) fn start_next(&self, worker: &mut Worker, state: &State) -> Option<State> {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        let plan = self.bounds.moves.get(usize::from(control.started))?;
+        let command = CatalogCommand::StartJob(StartJob {
+            expected_version: catalog.routes().version,
+            route: catalog.routes().covering(&plan.split_key).id,
+            split_key: plan.split_key.clone(),
+            target: plan.target.id(),
+            options: self.bounds.options.clone(),
+            now_ms: 0,
+        });
+        let mut after = self.command_catalog(worker, state, command)?;
+        let control = Control { started: control.started + 1, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        Some(after)
+    }
+
+    fn command_catalog(&self, worker: &mut Worker, state: &State, command: CatalogCommand) -> Option<State> {
+        let message = self.tables.messages.intern(Message::Catalog(command));
         let mut after = *state;
         after[slot::CATALOG] = self.apply_to_catalog(worker, state[slot::CATALOG], message)?;
         Some(after)
     }
 
-    pub(super) fn collections(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
-        let control = self.tables.controls.get(state[slot::CONTROL]);
-        for (index, through) in self.bounds.collections.iter().enumerate() {
-            if control.collected & 1 << index != 0 {
+    pub(super) fn collections(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        for (index, collection) in self.bounds.collections.iter().enumerate() {
+            if collection.group != group || control.collected & 1 << index != 0 {
                 continue;
             }
-            let command = self.tables.commands.intern(GroupCommand::Collect { through: *through });
-            if let Appended::Changed(mut after) = self.append(worker, state, Side::Source, command) {
-                let control = Control { collected: control.collected | 1 << index, ..(*control).clone() };
+            let through = collection.through;
+            let command = self.tables.commands.intern(GroupCommand::Collect { through });
+            if let Appended::Changed(mut after) = self.append(worker, state, group, command) {
+                let control = Control { collected: control.collected | 1 << index, ..control.clone() };
                 after[slot::CONTROL] = self.tables.controls.intern(control);
-                let event = Event::Collected { through: *through };
-                step(Action::Collect { through: index as u8 }, after, Some(event));
+                let event = Event::Collected { through };
+                step(Action::Collect { collection: index as u8 }, after, Some(event));
             }
         }
     }
+}
+
+pub(super) fn split_command(catalog: &Catalog, at: &RoutingKey) -> CatalogCommand {
+    let route = catalog.routes().covering(at).id;
+    CatalogCommand::SplitRange { expected_version: catalog.routes().version, route, at: at.clone() }
+}
+
+/// A step of a job's record, decided by what stands.
+pub(super) fn advance_command(catalog: &Catalog, job: &SplitJob, advance: Advance) -> CatalogCommand {
+    CatalogCommand::AdvanceJob(AdvanceJob {
+        job: job.id,
+        expected_revision: job.revision,
+        expected_version: catalog.routes().version,
+        now_ms: 0,
+        advance,
+    })
+}
+
+/// The heartbeats of the one node that matters.
+pub(super) fn report(is_capable: bool) -> CatalogCommand {
+    let node = NodeReport { is_capable, heard_at_ms: 0 };
+    CatalogCommand::ReportNodes { nodes: BTreeMap::from([(NodeId(1), node)]) }
 }

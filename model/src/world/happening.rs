@@ -1,14 +1,20 @@
 //! What a step really is: the messages and answers behind an action, as values that can be told.
 
 use super::World;
-use super::action::{Action, Delivery};
-use super::bounds::Side;
-use super::memo::{Appended, Request, Served, Worker};
-use super::state::{State, run_slot, slot};
-use super::view::{Letter, OpenPage, letter};
-use splitjob_core::group::{Group, GroupCommand, Mutation, ReadAnswer, Rejection, WriteRequest};
-use splitjob_core::id::CatalogVersion;
-use splitjob_core::key::RoutingKey;
+use super::action::{Action, Delivery, TxnDelivery};
+use super::component::RoutesId;
+use super::data_group::DataGroup;
+use super::environment::{advance_command, report};
+use super::memo::{Appended, Applied, AskId, Served, Worker};
+use super::migrator::job_of_move;
+use super::state::{State, slot};
+use super::view::{Letter, OpenPage, letter, open_page};
+use splitjob_core::catalog::{Advance, CatalogCommand};
+use splitjob_core::coordinator::route_point;
+use splitjob_core::group::{Group, GroupCommand, ReadAnswer, Rejection};
+use splitjob_core::id::{CatalogVersion, JobId};
+use splitjob_core::key::{RawKey, RoutingKey};
+use splitjob_core::range::KeyRange;
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::Timestamp;
 use std::sync::Arc;
@@ -29,6 +35,8 @@ pub enum Happening {
     SentAhead {
         /// Which migrator.
         migrator: u8,
+        /// To which group.
+        group: DataGroup,
     },
     /// A message that was held back or doubled arrives.
     Arrived {
@@ -40,7 +48,7 @@ pub enum Happening {
     /// A voter applies entries.
     Applied {
         /// Whose voter.
-        side: Side,
+        group: DataGroup,
         /// Which one.
         voter: u8,
         /// The entries.
@@ -51,14 +59,14 @@ pub enum Happening {
     /// Another voter becomes leader.
     Led {
         /// Whose voter.
-        side: Side,
+        group: DataGroup,
         /// Which one.
         voter: u8,
     },
     /// A voter restarts.
     Restarted {
         /// Whose voter.
-        side: Side,
+        group: DataGroup,
         /// Which one.
         voter: u8,
     },
@@ -74,7 +82,7 @@ pub enum Happening {
     /// A group's leader learns the routes that stand.
     Adopted {
         /// Which group.
-        side: Side,
+        group: DataGroup,
         /// Their version.
         version: CatalogVersion,
     },
@@ -82,6 +90,8 @@ pub enum Happening {
     Wrote {
         /// Which write of the scenario.
         write: u8,
+        /// Whether it asks for the same again, having got no answer.
+        is_retry: bool,
         /// How it came to the group.
         via: Via,
         /// Whether the client gets the answer.
@@ -93,6 +103,8 @@ pub enum Happening {
     Bound {
         /// Which read of the scenario.
         read: u8,
+        /// The part of it that goes to the group.
+        part: KeyRange,
         /// How it came to the group.
         via: Via,
     },
@@ -100,6 +112,8 @@ pub enum Happening {
     Read {
         /// Which read of the scenario.
         read: u8,
+        /// The part of it that goes to the group.
+        part: KeyRange,
         /// How it came to the group.
         via: Via,
         /// Which voter.
@@ -121,11 +135,63 @@ pub enum Happening {
         /// Whether the route is the one that moves.
         is_inside: bool,
     },
-    /// The source collects old versions.
+    /// The operator starts a job.
+    Started {
+        /// The job.
+        job: JobId,
+        /// Where its range begins.
+        from: RoutingKey,
+        /// The group that it moves to.
+        target: DataGroup,
+    },
+    /// A group collects old versions.
     Collected {
+        /// Which group.
+        group: DataGroup,
         /// Reads below it are refused afterwards.
         through: Timestamp,
     },
+    /// A client or a resolver asks a group for a step of a transaction, or for a part of a prefix delete.
+    Commanded {
+        /// Who.
+        by: Sender,
+        /// How it came to the group.
+        via: Via,
+        /// What is asked.
+        command: GroupCommand,
+        /// What becomes of the message.
+        delivery: TxnDelivery,
+        /// Why the group refused it, if it did.
+        refusal: Option<Rejection>,
+    },
+    /// A client gives its transaction up while it prepares.
+    GaveUp {
+        /// Which transaction of the scenario.
+        txn: u8,
+    },
+    /// A client asks for the newest version of a key.
+    AskedLatest {
+        /// The raw key.
+        key: RawKey,
+        /// How it came to the group.
+        via: Via,
+        /// The answer.
+        answer: Option<Timestamp>,
+    },
+    /// An operator, or a node's heartbeat, commands the catalog.
+    Operated {
+        /// The command.
+        command: CatalogCommand,
+    },
+}
+
+/// Who sends a command to a group's log, besides migrators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// A client.
+    Client,
+    /// A resolver that has found a lock.
+    Resolver,
 }
 
 /// How a client's request came to a group.
@@ -136,7 +202,7 @@ pub struct Via {
     /// The version of its routes.
     pub routed_by: CatalogVersion,
     /// The group that it chose.
-    pub side: Side,
+    pub group: DataGroup,
 }
 
 impl World {
@@ -146,102 +212,188 @@ impl World {
     /// If the step is not enabled.
     pub fn happening(&self, worker: &mut Worker, before: &State, action: Action) -> Happening {
         match action {
-            Action::Migrate { migrator, clock, delivery } => self.sending(worker, before, migrator, clock, delivery),
-            Action::SendAhead { migrator } => Happening::SentAhead { migrator },
+            Action::Migrate { job, migrator, clock, delivery } => {
+                let letter = self.sending(worker, before, job, migrator, clock);
+                Happening::Sent { migrator, letter, delivery }
+            }
+            Action::SendAhead { job, migrator } => {
+                let group = self.journeys[usize::from(job) - 1].target;
+                Happening::SentAhead { migrator, group }
+            }
             Action::Arrive { message } => {
-                let late = &self.tables.networks.get(before[slot::NETWORK]).late[usize::from(message)];
+                let late = &self.tables.networks.at(before[slot::NETWORK]).late[usize::from(message)];
                 Happening::Arrived { letter: letter(&late.message), is_repeated: late.is_repeated }
             }
-            Action::Apply { side, voter, entries } => self.applying(worker, before, side, voter, entries),
-            Action::Lead { side, voter } => Happening::Led { side, voter },
-            Action::Restart { side, voter } => Happening::Restarted { side, voter },
+            Action::Apply { group, voter, entries } => self.applying(worker, before, group, voter, entries),
+            Action::Lead { group, voter } => Happening::Led { group, voter },
+            Action::Restart { group, voter } => Happening::Restarted { group, voter },
             Action::Watch { coordinator } => {
-                let copies = &self.tables.coordinators.get(before[slot::COORDINATORS]).copies;
-                let to = self.tables.catalogs.get(before[slot::CATALOG]).routes().version;
-                Happening::Watched { coordinator, from: copies[usize::from(coordinator)].0, to }
+                let (from, _) = self.copy(before, coordinator);
+                Happening::Watched { coordinator, from, to: self.catalog_version(before) }
             }
-            Action::Adopt { side } => {
-                let version = self.tables.catalogs.get(before[slot::CATALOG]).routes().version;
-                Happening::Adopted { side, version }
-            }
+            Action::Adopt { group } => Happening::Adopted { group, version: self.catalog_version(before) },
             Action::Write { write, coordinator, is_answered } => {
-                let via = self.via(worker, before, coordinator, Request::Write(write));
-                let refusal = self.refusal(worker, before, write, via.side);
-                Happening::Wrote { write, via, is_answered, refusal }
+                self.writing(worker, before, write, coordinator, is_answered, false)
             }
-            Action::Bind { read, coordinator } => {
-                Happening::Bound { read, via: self.via(worker, before, coordinator, Request::Read(read)) }
+            Action::Retry { write, coordinator, is_answered } => {
+                self.writing(worker, before, write, coordinator, is_answered, true)
             }
-            Action::Read { read, coordinator, voter } => self.reading(worker, before, read, coordinator, voter),
-            Action::NextPage { open } => self.paging(before, open),
+            Action::Bind { read, part, coordinator } => {
+                let (via, ask) = self.asking(worker, before, read, part, coordinator);
+                Happening::Bound { read, part: self.tables.asks.at(ask).part.clone(), via }
+            }
+            Action::Read { read, part, coordinator, voter } => {
+                self.reading(worker, before, (read, part), coordinator, voter)
+            }
+            Action::NextPage { group, open } => self.paging(before, group, open),
             Action::SplitElsewhere => splitting(self.bounds.elsewhere.as_ref(), false),
             Action::SplitInside => splitting(self.bounds.inside.as_ref(), true),
-            Action::Collect { through } => {
-                Happening::Collected { through: self.bounds.collections[usize::from(through)] }
+            Action::Collect { collection } => {
+                let collection = &self.bounds.collections[usize::from(collection)];
+                Happening::Collected { group: collection.group, through: collection.through }
+            }
+            Action::Txn { txn, key, coordinator, step, delivery } => {
+                let command = self.txn_command(txn, usize::from(key), step);
+                let raw = &self.bounds.txns[usize::from(txn)].mutations[usize::from(key)].0;
+                let (routed_by, routes) = self.copy(before, coordinator);
+                let group = DataGroup::of(route_point(self.tables.routes.at(routes), raw).group);
+                let via = Via { coordinator, routed_by, group };
+                self.commanding(worker, before, (Sender::Client, via), GroupCommand::Txn(command), delivery)
+            }
+            Action::GiveUp { txn } => Happening::GaveUp { txn },
+            Action::Resolve { group, key, coordinator, delivery } => {
+                let settling = self.settling(before, group, key, coordinator);
+                let settling = settling.expect("an enabled resolver has something to settle");
+                let via = Via { coordinator, routed_by: self.copy(before, coordinator).0, group: settling.to };
+                let command = GroupCommand::Txn(settling.command);
+                self.commanding(worker, before, (Sender::Resolver, via), command, delivery)
+            }
+            Action::DeletePrefix { delete, part, coordinator } => {
+                let (group, command) = self.delete_parts(before, delete, coordinator).swap_remove(usize::from(part));
+                let via = Via { coordinator, routed_by: self.copy(before, coordinator).0, group };
+                let command = GroupCommand::DeletePrefix(command);
+                self.commanding(worker, before, (Sender::Client, via), command, TxnDelivery::Answered)
+            }
+            Action::Latest { question, coordinator } => {
+                let (routed_by, _) = self.copy(before, coordinator);
+                let (group, answer) = self.newest(before, question, (coordinator, routed_by));
+                let answer = answer.expect("an enabled question is answered");
+                let key = self.bounds.latest[usize::from(question)].clone();
+                Happening::AskedLatest { key, via: Via { coordinator, routed_by, group }, answer }
+            }
+            Action::Abandon { job } => self.intervening(before, job, Advance::Abandon),
+            Action::RetryJob { job } => self.intervening(before, job, Advance::Retry),
+            Action::Report { is_capable } => Happening::Operated { command: report(is_capable) },
+            Action::StartJob => {
+                let started = self.tables.controls.at(before[slot::CONTROL]).started;
+                let plan = &self.bounds.moves[usize::from(started)];
+                Happening::Started { job: job_of_move(started), from: plan.split_key.clone(), target: plan.target }
             }
         }
     }
 
-    fn sending(&self, worker: &mut Worker, before: &State, migrator: u8, clock: u8, delivery: Delivery) -> Happening {
-        let catalog = self.tables.catalogs.get(before[slot::CATALOG]);
-        let job = catalog.live_jobs().next().expect("a migrator steps only while a job lives");
-        let held = self.tables.controls.get(before[slot::CONTROL]).holders[usize::from(migrator)];
-        let holder = held.filter(|epoch| *epoch == job.epoch);
-        let decisions = self.decisions(worker, before, job, holder);
-        let decided = decisions.iter().find(|(reading, _)| *reading == clock);
-        let (_, message) = *decided.expect("an enabled step of a migrator has a message");
-        Happening::Sent { migrator, letter: letter(&self.tables.messages.get(message)), delivery }
+    fn intervening(&self, before: &State, job: u8, advance: Advance) -> Happening {
+        let catalog = self.tables.catalogs.at(before[slot::CATALOG]);
+        let job = catalog.job(JobId(job.into())).expect("an operator acts on a live job");
+        Happening::Operated { command: advance_command(catalog, job, advance) }
     }
 
-    fn applying(&self, worker: &mut Worker, before: &State, side: Side, voter: u8, entries: u8) -> Happening {
-        let run = self.tables.runs.get(before[run_slot(side)]);
+    fn commanding(
+        &self,
+        worker: &mut Worker,
+        before: &State,
+        (by, via): (Sender, Via),
+        command: GroupCommand,
+        delivery: TxnDelivery,
+    ) -> Happening {
+        let refusal = match self.append(worker, before, via.group, self.tables.commands.intern(command.clone())) {
+            Appended::Refused(rejection) if delivery != TxnDelivery::Held => {
+                Some(self.tables.rejections.at(rejection).clone())
+            }
+            Appended::Changed(_) | Appended::Unchanged | Appended::Refused(_) => None,
+        };
+        Happening::Commanded { by, via, command, delivery, refusal }
+    }
+
+    fn catalog_version(&self, state: &State) -> CatalogVersion {
+        self.tables.catalogs.at(state[slot::CATALOG]).routes().version
+    }
+
+    fn copy(&self, state: &State, coordinator: u8) -> (CatalogVersion, RoutesId) {
+        self.tables.coordinators.at(state[slot::COORDINATORS]).copies[usize::from(coordinator)]
+    }
+
+    fn sending(&self, worker: &mut Worker, before: &State, job: u8, migrator: u8, clock: u8) -> Letter {
+        let catalog = self.tables.catalogs.at(before[slot::CATALOG]);
+        let job = catalog.job(JobId(job.into())).expect("a migrator steps only while its job lives");
+        let held = self.tables.controls.at(before[slot::CONTROL]).holders.get(&job.id);
+        let held = held.filter(|holder| holder.migrator == migrator).map(|holder| holder.epoch);
+        let decisions = self.decisions(worker, before, job, held.filter(|epoch| *epoch == job.epoch));
+        let decided = decisions.iter().find(|(reading, _)| *reading == clock);
+        let (_, message) = *decided.expect("an enabled step of a migrator has a message");
+        letter(self.tables.messages.at(message))
+    }
+
+    fn applying(&self, worker: &mut Worker, before: &State, group: DataGroup, voter: u8, entries: u8) -> Happening {
+        let run = self.tables.runs.at(self.site(before, group).run);
         let commands = &run.ahead_of(voter)[..usize::from(entries)];
         let mut at = run.voters[usize::from(voter)].state;
         for command in commands {
-            if let super::memo::Applied::Changed(next) = self.apply(worker, at, *command, self.first_routes) {
+            if let Applied::Changed(next) = self.apply(worker, at, *command, self.first_routes) {
                 at = next;
             }
         }
         let commands = commands.iter().map(|command| self.tables.commands.get(*command)).collect();
-        Happening::Applied { side, voter, commands, after: self.tables.groups.get(at) }
+        Happening::Applied { group, voter, commands, after: self.tables.groups.get(at) }
     }
 
-    fn via(&self, worker: &mut Worker, before: &State, coordinator: u8, request: Request) -> Via {
-        let copies = &self.tables.coordinators.get(before[slot::COORDINATORS]).copies;
-        let (routed_by, routes) = copies[usize::from(coordinator)];
-        let side = self.routed(worker, routes, request).expect("an enabled request is routed to one group");
-        Via { coordinator, routed_by, side }
-    }
-
-    fn refusal(&self, worker: &mut Worker, before: &State, write: u8, side: Side) -> Option<Rejection> {
-        let request = &self.bounds.writes[usize::from(write)];
-        let mutations = vec![Mutation { key: request.key.clone(), content: request.content.clone() }];
-        let command = GroupCommand::Write(WriteRequest { mutations, commit_ts: request.commit_ts });
-        let command = self.tables.commands.intern(command);
-        match self.append(worker, before, side, command) {
+    fn writing(
+        &self,
+        worker: &mut Worker,
+        before: &State,
+        write: u8,
+        coordinator: u8,
+        is_answered: bool,
+        is_retry: bool,
+    ) -> Happening {
+        let (routed_by, routes) = self.copy(before, coordinator);
+        let via = Via { coordinator, routed_by, group: self.routed_write(worker, routes, write) };
+        let refusal = match self.append(worker, before, via.group, self.write_command(write)) {
             Appended::Changed(_) | Appended::Unchanged => None,
-            Appended::Refused(rejection) => Some((*self.tables.rejections.get(rejection)).clone()),
-        }
-    }
-
-    fn reading(&self, worker: &mut Worker, before: &State, read: u8, coordinator: u8, voter: u8) -> Happening {
-        let via = self.via(worker, before, coordinator, Request::Read(read));
-        let run = self.tables.runs.get(before[run_slot(via.side)]);
-        let applied = self.applied(before, via.side, &run, voter);
-        let answer = match self.serve(worker, applied, read, via.routed_by) {
-            Served::Answer(answer) => Ok((*self.tables.answers.get(answer)).clone()),
-            Served::Refused(rejection) => Err((*self.tables.rejections.get(rejection)).clone()),
+            Appended::Refused(rejection) => Some(self.tables.rejections.at(rejection).clone()),
         };
-        Happening::Read { read, via, voter, answer }
+        Happening::Wrote { write, is_retry, via, is_answered, refusal }
     }
 
-    fn paging(&self, before: &State, open: u8) -> Happening {
-        let at = self.tables.open_reads.get(before[slot::OPEN])[usize::from(open)].clone();
-        let run = self.tables.runs.get(before[run_slot(at.side)]);
-        let group = self.tables.groups.get(self.applied(before, at.side, &run, at.voter));
-        let request = self.request(at.read, super::bounds::FIRST_VERSION, Some(&at.next));
-        let answer = group.read_admitted(&request, self.gates);
-        Happening::Paged { page: OpenPage { read: at.read, side: at.side, voter: at.voter, next: at.next }, answer }
+    fn asking(&self, worker: &mut Worker, before: &State, read: u8, part: u8, coordinator: u8) -> (Via, AskId) {
+        let (routed_by, routes) = self.copy(before, coordinator);
+        let parts = self.routed_read(worker, routes, before[slot::CLIENTS], read);
+        let (group, ask) = parts[usize::from(part)];
+        (Via { coordinator, routed_by, group }, ask)
+    }
+
+    fn reading(
+        &self,
+        worker: &mut Worker,
+        before: &State,
+        (read, part): (u8, u8),
+        coordinator: u8,
+        voter: u8,
+    ) -> Happening {
+        let (via, ask) = self.asking(worker, before, read, part, coordinator);
+        let site = self.site(before, via.group);
+        let applied = self.tables.runs.at(site.run).applied(voter, site.head);
+        let answer = match self.serve(worker, applied, ask, via.routed_by) {
+            Served::Answer(answer) => Ok(self.tables.answers.at(answer).clone()),
+            Served::Refused(rejection) => Err(self.tables.rejections.at(rejection).clone()),
+        };
+        Happening::Read { read, part: self.tables.asks.at(ask).part.clone(), via, voter, answer }
+    }
+
+    fn paging(&self, before: &State, group: DataGroup, open: u8) -> Happening {
+        let site = self.site(before, group);
+        let at = &self.tables.open_reads.at(site.open)[usize::from(open)];
+        Happening::Paged { page: open_page(group, at), answer: self.page(site, at) }
     }
 }
 

@@ -1,8 +1,12 @@
 //! How the history grows, and what a read should have returned: all of it from versions and answers alone.
 
-use super::bounds::{Bounds, Look, Side};
-use super::component::{Answered, Decided, History, Wrong};
+use super::action::TxnStep;
+use super::bounds::{Bounds, Look};
+use super::component::{Answered, Decided, Fate, Fenced, History, Wrong};
+use super::data_group::DataGroup;
+use splitjob_core::id::JobId;
 use splitjob_core::key::RawKey;
+use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
@@ -11,18 +15,35 @@ use std::collections::BTreeMap;
 /// Something that the history remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Event {
-    /// A log accepted a client's write.
-    Accepted { write: u8, side: Side, is_acked: bool, owner: Side },
-    /// A client got the answer to a read, or to a page of it.
-    Answered { read: u8, from: Option<RawKey>, returned: Vec<(RawKey, Timestamp)> },
-    /// A request was refused because of the job.
-    Refused { key: RawKey },
+    /// A log accepted a client's write, or knew it already.
+    Accepted { write: u8, group: DataGroup, is_acked: bool, owner: DataGroup },
+    /// A client got the answer to a part of a read, or to a page of it.
+    Answered { read: u8, part: KeyRange, from: Option<RawKey>, returned: Vec<(RawKey, Timestamp)> },
+    /// A request was refused because of a job.
+    Refused { footprint: KeyRange },
     /// A message that was late or repeated changed a group.
-    LateMessageActed { side: Side },
-    /// The job entered DELTA_COPY.
-    Fenced,
-    /// The source collected old versions.
+    LateMessageActed { group: DataGroup },
+    /// A job entered DELTA_COPY; `keys` belonged to its source.
+    Fenced { job: JobId, range: KeyRange, target: DataGroup, keys: Vec<RawKey> },
+    /// A step of a transaction reached a group's log: what it did there, if anything, and what its client was told.
+    Txn { txn: u8, key: u8, group: DataGroup, owner: DataGroup, acted: Option<TxnStep>, told: Option<Told> },
+    /// A group did its part of a prefix delete; it did not own `foreign`.
+    PrefixDeleted { delete: u8, part: KeyRange, group: DataGroup, foreign: Vec<RawKey> },
+    /// A leader told the timestamp of a key's newest version.
+    LatestTold { key: RawKey, group: DataGroup, returned: Option<Timestamp> },
+    /// A group collected old versions.
     Collected { through: Timestamp },
+}
+
+/// What a client is told about its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Told {
+    /// It has committed.
+    Committed,
+    /// It has been rolled back.
+    RolledBack,
+    /// The group knows nothing of it.
+    Nothing,
 }
 
 impl History {
@@ -30,44 +51,145 @@ impl History {
     pub(super) fn after(&self, event: &Event, bounds: &Bounds) -> History {
         let mut history = self.clone();
         match event {
-            Event::Accepted { write, side, is_acked, owner } => {
-                history.accept(*write, *side, *is_acked, *owner, bounds);
+            Event::Accepted { write, group, is_acked, owner } => {
+                history.accept(*write, *group, *is_acked, *owner, bounds);
             }
-            Event::Answered { read, from, returned } => {
-                let expected = self.expected(*read, from.as_ref(), bounds);
-                let answered = Answered { read: *read, from: from.clone(), returned: returned.clone(), expected };
-                history.reads.insert(answered);
+            Event::Answered { read, part, from, returned } => {
+                let expected = self.expected(*read, part, from.as_ref(), bounds);
+                let (part, from, returned) = (part.clone(), from.clone(), returned.clone());
+                history.reads.insert(Answered { read: *read, part, from, returned, expected });
             }
-            Event::Refused { key } => {
-                history.wrongs.insert(Wrong::RefusedOutside { key: key.clone() });
+            Event::Refused { footprint } => {
+                history.wrongs.insert(Wrong::RefusedOutside { footprint: footprint.clone() });
             }
-            Event::LateMessageActed { side } => {
-                history.wrongs.insert(Wrong::LateMessageActed { side: *side });
+            Event::LateMessageActed { group } => {
+                history.wrongs.insert(Wrong::LateMessageActed { group: *group });
             }
-            Event::Fenced => history.fenced_through = Some(self.greatest_on_source(bounds)),
-            Event::Collected { through } => history.collected_through = *through,
+            Event::Fenced { job, range, target, keys } => {
+                let of_source = |(key, _): &&(RawKey, Timestamp)| keys.contains(key);
+                let versions = self.versions(bounds);
+                let through = versions.keys().filter(of_source).map(|(_, commit_ts)| *commit_ts).max();
+                let through = through.unwrap_or(Timestamp::ZERO);
+                history.fenced.insert(*job, Fenced { range: range.clone(), target: *target, through });
+            }
+            Event::Txn { txn, key, group, owner, acted, told } => {
+                if let Some(step) = acted {
+                    history.take_txn_step(*txn, *key, *step, (*group, *owner), bounds);
+                }
+                if let Some(told) = told {
+                    history.tell(*txn, *told, bounds);
+                }
+            }
+            Event::PrefixDeleted { delete, part, group, foreign } => {
+                history.delete_prefix(*delete, part, *group, bounds);
+                let wrong = |key: &RawKey| Wrong::AdmittedByNonOwner { key: key.clone(), group: *group };
+                history.wrongs.extend(foreign.iter().map(wrong));
+            }
+            Event::LatestTold { key, group, returned } => {
+                let versions = self.versions(bounds);
+                let newest = versions.keys().filter(|(other, _)| other == key).map(|(_, commit_ts)| *commit_ts).max();
+                if newest != *returned {
+                    history.wrongs.insert(Wrong::StaleLatest { key: key.clone(), group: *group });
+                }
+            }
+            Event::Collected { through } => history.collected_through = history.collected_through.max(*through),
         }
         history
     }
 
-    fn accept(&mut self, write: u8, side: Side, is_acked: bool, owner: Side, bounds: &Bounds) {
+    fn accept(&mut self, write: u8, group: DataGroup, is_acked: bool, owner: DataGroup, bounds: &Bounds) {
         let request = &bounds.writes[usize::from(write)];
         let (key, commit_ts) = (request.key.clone(), request.commit_ts);
-        if side != owner {
-            self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), side });
+        if group != owner {
+            self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), group });
         }
-        if side == Side::Target && self.fenced_through.is_some_and(|fenced| commit_ts <= fenced) {
-            self.wrongs.insert(Wrong::AdmittedBelowFence { key: key.clone(), commit_ts });
-        }
-        let decided = Decided { content: request.content.clone(), side, is_acked };
-        self.decided.insert((key, commit_ts), decided);
+        self.check_fenced(&key, commit_ts, group, bounds);
+        let first = Decided { content: request.content.clone(), group, is_acked: false };
+        self.decided.entry((key, commit_ts)).or_insert(first).is_acked |= is_acked;
     }
 
-    fn greatest_on_source(&self, bounds: &Bounds) -> Timestamp {
-        let stored = bounds.stored.iter().map(|row| row.version.commit_ts);
-        let of_source = self.decided.iter().filter(|(_, decided)| decided.side == Side::Source);
-        let decided = of_source.map(|((_, commit_ts), _)| *commit_ts);
-        stored.chain(decided).max().unwrap_or(Timestamp::ZERO)
+    // S12
+    fn check_fenced(&mut self, key: &RawKey, commit_ts: Timestamp, group: DataGroup, bounds: &Bounds) {
+        let routes_as = &bounds.key(key).routes_as;
+        let forbids =
+            |fenced: &Fenced| fenced.target == group && fenced.range.contains(routes_as) && commit_ts <= fenced.through;
+        if self.fenced.values().any(forbids) {
+            self.wrongs.insert(Wrong::AdmittedBelowFence { key: key.clone(), commit_ts, group });
+        }
+    }
+
+    fn take_txn_step(
+        &mut self,
+        txn: u8,
+        key: u8,
+        step: TxnStep,
+        (group, owner): (DataGroup, DataGroup),
+        bounds: &Bounds,
+    ) {
+        let request = &bounds.txns[usize::from(txn)];
+        let raw = &request.mutations[usize::from(key)].0;
+        if group != owner {
+            self.wrongs.insert(Wrong::AdmittedByNonOwner { key: raw.clone(), group });
+        }
+        if matches!(step, TxnStep::Prepare | TxnStep::OnePhase) {
+            self.check_fenced(raw, request.commit_ts, group, bounds);
+        }
+        let fate = self.txns.entry(txn).or_default();
+        let is_primary = key == 0;
+        match step {
+            TxnStep::Prepare => {}
+            TxnStep::Commit | TxnStep::OnePhase => {
+                fate.written = true;
+                fate.committed |= is_primary;
+            }
+            TxnStep::Abort => fate.rolled_back |= is_primary,
+        }
+        // X2: the primary decides for all keys.
+        if fate.committed && is_primary {
+            for (key, content) in &request.mutations {
+                let first = Decided { content: content.clone(), group, is_acked: false };
+                self.decided.entry((key.clone(), request.commit_ts)).or_insert(first);
+            }
+        }
+    }
+
+    fn tell(&mut self, txn: u8, told: Told, bounds: &Bounds) {
+        let fate = self.txns.entry(txn).or_default();
+        match told {
+            Told::Committed => fate.told_committed = true,
+            Told::RolledBack => fate.told_otherwise = true,
+            // Before the decision nothing is known; after it, a client that asks again must get the first answer.
+            Told::Nothing => fate.told_otherwise |= fate.committed,
+        }
+        if fate.told_committed {
+            let request = &bounds.txns[usize::from(txn)];
+            for (key, _) in &request.mutations {
+                if let Some(decided) = self.decided.get_mut(&(key.clone(), request.commit_ts)) {
+                    decided.is_acked = true;
+                }
+            }
+        }
+    }
+
+    fn delete_prefix(&mut self, delete: u8, part: &KeyRange, group: DataGroup, bounds: &Bounds) {
+        let request = &bounds.prefix_deletes[usize::from(delete)];
+        let versions = self.versions(bounds);
+        let is_met = |key: &&super::bounds::Key| {
+            key.raw.as_bytes().starts_with(request.prefix.as_bytes()) && part.contains(&key.routes_as)
+        };
+        for key in bounds.keys.iter().filter(is_met) {
+            if visible(&versions, &key.raw, request.commit_ts).is_none() {
+                continue;
+            }
+            self.check_fenced(&key.raw, request.commit_ts, group, bounds);
+            let tombstone = Decided { content: Content::Tombstone, group, is_acked: true };
+            self.decided.insert((key.raw.clone(), request.commit_ts), tombstone);
+        }
+    }
+
+    /// Whether some transaction has more than one outcome (S6).
+    pub(super) fn is_torn(&self) -> bool {
+        self.txns.values().any(Fate::is_torn)
     }
 
     /// Every version that was ever decided, those stored from the start included.
@@ -77,15 +199,22 @@ impl History {
         stored.chain(decided).map(|(key, ts, content)| ((key.clone(), ts), content.clone())).collect()
     }
 
-    /// What a read, or its page from a key on, returns in an ideal service that knows every decided version.
-    pub(super) fn expected(&self, read: u8, from: Option<&RawKey>, bounds: &Bounds) -> Vec<(RawKey, Timestamp)> {
+    /// What a part of a read, or its page from a key on, returns in an ideal service that knows every decided version.
+    pub(super) fn expected(
+        &self,
+        read: u8,
+        part: &KeyRange,
+        from: Option<&RawKey>,
+        bounds: &Bounds,
+    ) -> Vec<(RawKey, Timestamp)> {
         let request = &bounds.reads[usize::from(read)];
         let versions = self.versions(bounds);
         let visible = |key: &RawKey| visible(&versions, key, request.read_ts).map(|ts| (key.clone(), ts));
         match &request.look {
             Look::Point(key) => visible(key).into_iter().collect(),
             Look::Scan { interval, direction, page, .. } => {
-                let mut keys: Vec<&RawKey> = bounds.keys.iter().map(|key| &key.raw).collect();
+                let keys = bounds.keys.iter().filter(|key| part.contains(&key.routes_as));
+                let mut keys: Vec<&RawKey> = keys.map(|key| &key.raw).collect();
                 keys.sort();
                 if *direction == Direction::Reverse {
                     keys.reverse();
@@ -98,6 +227,15 @@ impl History {
                 found.filter_map(visible).take(usize::try_from(*page).unwrap_or(usize::MAX)).collect()
             }
         }
+    }
+
+    /// Whether some read has had answers to two parts of it.
+    pub(super) fn has_read_in_parts(&self, bounds: &Bounds) -> bool {
+        let is_part = |answered: &&Answered| {
+            answered.part != bounds.reads[usize::from(answered.read)].footprint(bounds) && answered.from.is_none()
+        };
+        let parts = self.reads.iter().filter(is_part);
+        parts.clone().zip(parts.skip(1)).any(|(one, next)| one.read == next.read)
     }
 
     /// Whether the version was told to a client, or stored from the start.

@@ -3,17 +3,20 @@
 //! However many states share a component, the real transition function runs once for it and a command.
 
 use super::World;
-use super::bounds::{Look, Side};
-use super::component::{CommandId, GroupStateId, Message, RoutesId};
-use super::state::{State, head_slot, run_slot, slot};
+use super::bounds::Look;
+use super::component::{CommandId, GroupStateId, Message, RoutesId, Site};
+use super::data_group::DataGroup;
+use super::environment::advance_command;
+use super::state::{Ask, State, slot};
 use rustc_hash::FxHashMap;
-use splitjob_core::catalog::{AdvanceJob, Catalog, CatalogCommand, CatalogRejection};
+use splitjob_core::catalog::{Catalog, CatalogRejection};
+use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
-    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Outcome, ReadRequest,
-    ReadShape, VoterReport, next_import,
+    Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome,
+    ReadRequest, ReadShape, VoterReport, WriteRequest, next_import,
 };
-use splitjob_core::id::{CatalogVersion, GroupId, JobEpoch, VoterId};
+use splitjob_core::id::{CatalogVersion, JobEpoch, Token, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
 use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::store::Direction;
@@ -26,6 +29,10 @@ use std::sync::Arc;
 pub(super) type EventId = u32;
 /// The identifier of an interned message.
 pub(super) type MessageId = u32;
+/// The identifier of an interned part of a read.
+pub(super) type AskId = u32;
+/// A part of a read, and the group that it goes to.
+pub(super) type Part = (DataGroup, AskId);
 
 /// What applying a command to a group state did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +60,7 @@ pub(super) enum Addressed {
     /// To the default group.
     Catalog,
     /// To a data group's log.
-    Group(Side, CommandId, Option<JobEpoch>),
+    Group(DataGroup, CommandId, Option<Token>),
 }
 
 /// The memo tables of one thread.
@@ -62,24 +69,26 @@ pub struct Worker {
     apply: FxHashMap<(GroupStateId, CommandId, RoutesId), Applied>,
     catalog: FxHashMap<(u32, MessageId), Option<u32>>,
     runs: FxHashMap<(u32, CommandId, GroupStateId), u32>,
-    serves: FxHashMap<(GroupStateId, u8, CatalogVersion), Served>,
-    routed: FxHashMap<(RoutesId, Side, u8), Option<Side>>,
-    owners: FxHashMap<(u32, u8), Side>,
+    serves: FxHashMap<(GroupStateId, AskId, CatalogVersion), Served>,
+    write_routes: FxHashMap<(RoutesId, u8), DataGroup>,
+    read_routes: FxHashMap<(RoutesId, u32, u8), Arc<[Part]>>,
     events: FxHashMap<(u32, u32), u32>,
-    observed: FxHashMap<(Side, GroupStateId, u32, u32, u32), u32>,
-    statuses: FxHashMap<GroupStateId, (Arc<GroupStatus>, Arc<VoterReport>)>,
+    observed: FxHashMap<(u32, u32), u32>,
+    statuses: FxHashMap<(GroupStateId, u32), (Arc<GroupStatus>, Arc<VoterReport>)>,
     decisions: FxHashMap<[u32; 7], Arc<[(u8, MessageId)]>>,
     addressed: FxHashMap<MessageId, Addressed>,
     pub(super) lists: super::process::Lists,
-    pub(super) violations: FxHashMap<[u32; 4], u64>,
+    pub(super) violations: FxHashMap<Stored, u64>,
     pub(super) history_violations: FxHashMap<u32, u64>,
-    pub(super) diverged: FxHashMap<u32, bool>,
-    pub(super) goals: FxHashMap<[u32; 4], u64>,
-    pub(super) goals_on_source: FxHashMap<(u32, u32), u64>,
-    pub(super) has_late: FxHashMap<u32, bool>,
+    pub(super) goals: FxHashMap<Stored, u64>,
+    pub(super) goals_of_site: FxHashMap<(u32, u32), u64>,
+    pub(super) goals_of_late: FxHashMap<(u32, u32), u64>,
     /// Steps taken, by kind.
     pub(super) taken: [u64; super::action::KINDS.len()],
 }
+
+/// What is stored and told, voters that lag not counted: catalog, leaders' states, history.
+pub(super) type Stored = [u32; 5];
 
 /// Looks the key up, or computes its value once.
 fn memo<K: Eq + Hash + Clone, V: Clone>(table: &mut FxHashMap<K, V>, key: K, compute: impl FnOnce(&K) -> V) -> V {
@@ -102,10 +111,9 @@ impl World {
         routes: RoutesId,
     ) -> Applied {
         memo(&mut worker.apply, (state, command, routes), |_| {
-            let routes = self.tables.routes.get(routes);
-            let context = ApplyContext::of_model(self.gates, Some(&routes));
-            let mut group = (*self.tables.groups.get(state)).clone();
-            match group.apply(&self.tables.commands.get(command), &context) {
+            let context = ApplyContext::of_model(self.gates, Some(self.tables.routes.at(routes)));
+            let mut group = self.tables.groups.at(state).clone();
+            match group.apply(self.tables.commands.at(command), &context) {
                 Ok(Outcome::Unchanged) => Applied::Unchanged,
                 // What an outcome says is the core's word; whether the state is another is a fact.
                 Ok(_) => match self.tables.groups.intern(group) {
@@ -118,33 +126,42 @@ impl World {
     }
 
     /// Appends a command to a group's log, where the leader applies it; the others have it to apply.
-    pub(super) fn append(&self, worker: &mut Worker, state: &State, side: Side, command: CommandId) -> Appended {
-        let head = state[head_slot(side)];
+    pub(super) fn append(&self, worker: &mut Worker, state: &State, group: DataGroup, command: CommandId) -> Appended {
+        let site = self.site(state, group);
+        let head = site.head;
         let routes =
             if self.nodes_routes_matter() { self.current_routes(state[slot::CATALOG]) } else { self.first_routes };
         match self.apply(worker, head, command, routes) {
             Applied::Changed(next) => {
-                let run = state[run_slot(side)];
-                let run = memo(&mut worker.runs, (run, command, head), |_| {
-                    self.tables.runs.intern(self.tables.runs.get(run).append(command, head))
+                let run = memo(&mut worker.runs, (site.run, command, head), |_| {
+                    self.tables.runs.intern(self.tables.runs.at(site.run).append(command, head))
                 });
-                let mut after = *state;
-                after[head_slot(side)] = next;
-                after[run_slot(side)] = run;
-                Appended::Changed(after)
+                Appended::Changed(self.with_site(state, group, Site { head: next, run, ..site }))
             }
             Applied::Unchanged => Appended::Unchanged,
             Applied::Refused(rejection) => Appended::Refused(rejection),
         }
     }
 
+    /// A data group of the state.
+    pub(super) fn site(&self, state: &State, group: DataGroup) -> Site {
+        *self.tables.sites.at(state[slot::site(group)])
+    }
+
+    /// The state with another data group in the place of this one.
+    pub(super) fn with_site(&self, state: &State, group: DataGroup, site: Site) -> State {
+        let mut after = *state;
+        after[slot::site(group)] = self.tables.sites.intern(site);
+        after
+    }
+
     /// Applies a message to the catalog; nothing if it is refused.
     pub(super) fn apply_to_catalog(&self, worker: &mut Worker, catalog: u32, message: MessageId) -> Option<u32> {
         memo(&mut worker.catalog, (catalog, message), |_| {
-            let Message::Catalog(command) = &*self.tables.messages.get(message) else {
+            let Message::Catalog(command) = self.tables.messages.at(message) else {
                 unreachable!("only messages to the default group are applied to the catalog");
             };
-            let mut next = (*self.tables.catalogs.get(catalog)).clone();
+            let mut next = self.tables.catalogs.at(catalog).clone();
             match next.apply(command, self.gates) {
                 Ok(_) => Some(self.tables.catalogs.intern(next)),
                 Err(rejection) => {
@@ -159,25 +176,31 @@ impl World {
         self.catalog_rejections.lock().expect("no holder of this lock panics").insert(rejection);
     }
 
-    /// What a voter in this state answers to a read that was routed by this version.
-    pub(super) fn serve(&self, worker: &mut Worker, state: GroupStateId, read: u8, version: CatalogVersion) -> Served {
-        memo(&mut worker.serves, (state, read, version), |_| {
-            let request = self.request(read, version, None);
-            match self.tables.groups.get(state).read(&request, self.gates) {
+    /// What a voter in this state answers to a part of a read that was routed by this version.
+    pub(super) fn serve(
+        &self,
+        worker: &mut Worker,
+        state: GroupStateId,
+        ask: AskId,
+        version: CatalogVersion,
+    ) -> Served {
+        memo(&mut worker.serves, (state, ask, version), |_| {
+            let request = self.request(self.tables.asks.at(ask), version, None);
+            match self.tables.groups.at(state).read(&request, self.gates) {
                 Ok(answer) => Served::Answer(self.tables.answers.intern(answer)),
                 Err(rejection) => Served::Refused(self.tables.rejections.intern(rejection)),
             }
         })
     }
 
-    /// The request that a coordinator with routes of this version makes of a client's read, from a page's start on.
-    pub(super) fn request(&self, read: u8, version: CatalogVersion, from: Option<&RawKey>) -> ReadRequest {
-        let read = &self.bounds.reads[usize::from(read)];
+    /// The request that a coordinator with routes of this version makes of a part of a read, from a page's start on.
+    pub(super) fn request(&self, ask: &Ask, version: CatalogVersion, from: Option<&RawKey>) -> ReadRequest {
+        let read = &self.bounds.reads[usize::from(ask.read)];
         let shape = match &read.look {
             Look::Point(key) => ReadShape::Point { key: key.clone() },
-            Look::Scan { interval, range, direction, page } => ReadShape::Scan {
+            Look::Scan { interval, direction, page, .. } => ReadShape::Scan {
                 interval: from.map_or(interval.clone(), |from| rest_of(interval, from, *direction)),
-                range: range.clone(),
+                range: ask.part.clone(),
                 direction: *direction,
                 limit: *page,
             },
@@ -185,73 +208,94 @@ impl World {
         ReadRequest { shape, read_ts: read.read_ts, routed_by: read.is_stamped.then_some(version) }
     }
 
-    /// Where a copy of the routes sends a write or a read; nothing if it would be sent in parts.
-    pub(super) fn routed(&self, worker: &mut Worker, routes: RoutesId, request: Request) -> Option<Side> {
-        let (kind, index) = match request {
-            Request::Write(write) => (Side::Source, write),
-            Request::Read(read) => (Side::Target, read),
-        };
-        memo(&mut worker.routed, (routes, kind, index), |_| self.route(&self.tables.routes.get(routes), request))
+    /// The command that a client's write is to a group's log.
+    pub(super) fn write_command(&self, write: u8) -> CommandId {
+        let request = &self.bounds.writes[usize::from(write)];
+        let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
+        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts, routed_by: None };
+        self.tables.commands.intern(GroupCommand::Write(request))
     }
 
-    /// The group that the catalog gives the key of a write to.
-    pub(super) fn owner(&self, worker: &mut Worker, catalog: u32, write: u8) -> Side {
-        memo(&mut worker.owners, (catalog, write), |_| {
-            let at = &self.bounds.key(&self.bounds.writes[usize::from(write)].key).routes_as;
-            side_of(self.tables.catalogs.get(catalog).routes().covering(at).group)
+    /// Where a copy of the routes sends a write.
+    pub(super) fn routed_write(&self, worker: &mut Worker, routes: RoutesId, write: u8) -> DataGroup {
+        memo(&mut worker.write_routes, (routes, write), |_| {
+            let key = &self.bounds.writes[usize::from(write)].key;
+            DataGroup::of(coordinator::route_point(self.tables.routes.at(routes), key).group)
         })
+    }
+
+    /// Where a copy of the routes sends the parts of a read that these clients have no answer to.
+    pub(super) fn routed_read(&self, worker: &mut Worker, routes: RoutesId, clients: u32, read: u8) -> Arc<[Part]> {
+        memo(&mut worker.read_routes, (routes, clients, read), |_| {
+            let left = &self.tables.clients.at(clients).reads[usize::from(read)];
+            let routes = self.tables.routes.at(routes);
+            let parts = left.iter().flat_map(|range| coordinator::route_range(routes, range));
+            let asked = parts.map(|part| {
+                let ask = Ask { read, part: part.footprint };
+                (DataGroup::of(part.group), self.tables.asks.intern(ask))
+            });
+            asked.collect()
+        })
+    }
+
+    /// The group that the catalog gives a key to.
+    pub(super) fn owner(&self, catalog: u32, key: &RawKey) -> DataGroup {
+        let at = &self.bounds.key(key).routes_as;
+        DataGroup::of(self.tables.catalogs.at(catalog).routes().covering(at).group)
     }
 
     /// The history with the event in it.
     pub(super) fn remember(&self, worker: &mut Worker, history: u32, event: EventId) -> u32 {
         memo(&mut worker.events, (history, event), |_| {
-            let event = self.tables.events.get(event);
-            self.tables.histories.intern(self.tables.histories.get(history).after(&event, &self.bounds))
+            let event = self.tables.events.at(event);
+            self.tables.histories.intern(self.tables.histories.at(history).after(event, &self.bounds))
         })
     }
 
-    /// What a group answers to the migrator of the live job.
-    fn observe(&self, worker: &mut Worker, side: Side, state: &State, job: &SplitJob) -> u32 {
-        let (head, run, open) = (state[head_slot(side)], state[run_slot(side)], state[slot::OPEN]);
-        let key = (side, head, run, open, state[slot::CATALOG]);
+    /// What a group answers to a migrator of the job.
+    fn observe(&self, worker: &mut Worker, state: &State, group: DataGroup, errand: u32, job: &SplitJob) -> u32 {
+        let key = (state[slot::site(group)], errand);
         if let Some(observed) = worker.observed.get(&key) {
             return *observed;
         }
-        let observation = self.observation(worker, side, state, job);
+        let observation = self.observation(worker, group, self.site(state, group), errand, job);
         let observed = self.tables.observed.intern(observation);
         worker.observed.insert(key, observed);
         observed
     }
 
-    fn observation(&self, worker: &mut Worker, side: Side, state: &State, job: &SplitJob) -> ObservedGroup {
-        let head = state[head_slot(side)];
-        let run = self.tables.runs.get(state[run_slot(side)]);
-        let open = self.tables.open_reads.get(state[slot::OPEN]);
-        let applied = |voter: u8| {
-            let at = run.voters[usize::from(voter)];
-            if at.behind == 0 { head } else { at.state }
-        };
+    fn observation(
+        &self,
+        worker: &mut Worker,
+        group: DataGroup,
+        site: Site,
+        errand: u32,
+        job: &SplitJob,
+    ) -> ObservedGroup {
+        let run = self.tables.runs.at(site.run);
+        let open = self.tables.open_reads.at(site.open);
         let running = |voter: u8| {
-            let here = open.iter().filter(|read| read.side == side && read.voter == voter);
-            here.filter(|read| self.footprint(read.read).intersects(&job.range)).count() as u64
+            let here = open.iter().filter(|read| read.voter == voter);
+            here.filter(|read| read.part.intersects(&job.range)).count() as u64
         };
         let voters = 0..run.voters.len() as u8;
         let reports: BTreeMap<VoterId, VoterReport> = voters
             .clone()
             .map(|voter| {
-                let report = (*self.status(worker, applied(voter), job).1).clone();
+                let report = (*self.status(worker, run.applied(voter, site.head), errand, job).1).clone();
                 (VoterId(voter.into()), VoterReport { running_reads: running(voter), ..report })
             })
             .collect();
         // Without the gate, a follower answers as if it led.
         let answering = if self.gates.stands(Gate::LinearizableStatus) {
-            head
+            site.head
         } else {
-            voters.map(applied).find(|state| *state != head).unwrap_or(head)
+            let applied = voters.map(|voter| run.applied(voter, site.head));
+            applied.into_iter().find(|state| *state != site.head).unwrap_or(site.head)
         };
         ObservedGroup {
-            group: group_of(side),
-            status: (*self.status(worker, answering, job).0).clone(),
+            group: group.id(),
+            status: (*self.status(worker, answering, errand, job).0).clone(),
             leader: reports[&VoterId(run.leader.into())].clone(),
             configuration: reports.keys().copied().collect::<BTreeSet<_>>(),
             reports,
@@ -259,9 +303,15 @@ impl World {
     }
 
     /// What a voter in this state tells of the job, as leader and for itself, reads under way not counted.
-    fn status(&self, worker: &mut Worker, state: GroupStateId, job: &SplitJob) -> (Arc<GroupStatus>, Arc<VoterReport>) {
-        memo(&mut worker.statuses, state, |_| {
-            let group = self.tables.groups.get(state);
+    fn status(
+        &self,
+        worker: &mut Worker,
+        state: GroupStateId,
+        errand: u32,
+        job: &SplitJob,
+    ) -> (Arc<GroupStatus>, Arc<VoterReport>) {
+        memo(&mut worker.statuses, (state, errand), |_| {
+            let group = self.tables.groups.at(state);
             let status = group.status(job.id, &job.range, self.gates);
             (Arc::new(status), Arc::new(group.report(job.id, &job.range, 0)))
         })
@@ -275,27 +325,35 @@ impl World {
         job: &SplitJob,
         holder: Option<JobEpoch>,
     ) -> Arc<[(u8, MessageId)]> {
-        let source = self.observe(worker, Side::Source, state, job);
-        let target = self.observe(worker, Side::Target, state, job);
+        let errand = self.tables.errands.intern((job.id, job.range.clone()));
+        let (from, to) = (DataGroup::of(job.source), DataGroup::of(job.target));
+        let source = self.observe(worker, state, from, errand, job);
+        let target = self.observe(worker, state, to, errand, job);
         let holder_key = holder.map_or(u32::MAX, |epoch| epoch.0 as u32);
-        let heads = [state[slot::SOURCE], state[slot::TARGET]];
-        let key = [state[slot::CATALOG], source, target, holder_key, heads[0], heads[1], 0];
+        let heads = [from, to].map(|group| self.site(state, group).head);
+        let key = [state[slot::CATALOG], errand, source, target, holder_key, heads[0], heads[1]];
         memo(&mut worker.decisions, key, |_| {
-            let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
+            let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
             let mut decided: Vec<(u8, MessageId)> = Vec::new();
-            for (clock, reading) in self.clock_readings(state[slot::SOURCE]).into_iter().enumerate() {
+            let readings = self.clock_readings(heads[0]);
+            let on_time = readings.iter().enumerate().map(|(clock, reading)| (clock as u8, *reading, 0));
+            let overdue = readings.iter().enumerate().filter(|_| self.bounds.overdue > 0);
+            let overdue = overdue.map(|(clock, reading)| (clock as u8 | OVERDUE, *reading, u64::MAX));
+            for (clock, reading, now_ms) in on_time.chain(overdue) {
                 let observed = Observed {
                     routes: catalog.routes(),
                     oldest_live_job: catalog.oldest_live_job(),
+                    lacking: catalog.lacking(0),
                     clock: reading,
-                    source: Some((*self.tables.observed.get(source)).clone()),
-                    target: Some((*self.tables.observed.get(target)).clone()),
+                    now_ms,
+                    source: Some(self.tables.observed.at(source).clone()),
+                    target: Some(self.tables.observed.at(target).clone()),
                 };
                 let step = decide(job, holder, &observed, self.gates);
-                if let Some(message) = self.message(state, &catalog, job, step) {
+                if let Some(message) = self.message(heads, catalog, job, step) {
                     let message = self.tables.messages.intern(message);
                     if decided.iter().all(|(_, other)| *other != message) {
-                        decided.push((clock as u8, message));
+                        decided.push((clock, message));
                     }
                 }
             }
@@ -307,32 +365,32 @@ impl World {
         if !self.bounds.clocks.is_empty() {
             return self.bounds.clocks.clone();
         }
-        let last = self.tables.groups.get(source).last_commit_ts();
+        let last = self.tables.groups.at(source).last_commit_ts();
         vec![last.successor().expect("the scenarios' timestamps are small")]
     }
 
-    /// The message that carries out a step, if the step is one for the migrator.
-    fn message(&self, state: &State, catalog: &Catalog, job: &SplitJob, step: Step) -> Option<Message> {
+    /// The message that carries out a step, if the step is one for the migrator; source and target are in these states.
+    fn message(
+        &self,
+        [source, target]: [GroupStateId; 2],
+        catalog: &Catalog,
+        job: &SplitJob,
+        step: Step,
+    ) -> Option<Message> {
         match step {
-            Step::Advance(advance) => Some(Message::Catalog(CatalogCommand::AdvanceJob(AdvanceJob {
-                job: job.id,
-                expected_revision: job.revision,
-                expected_version: catalog.routes().version,
-                now_ms: 0,
-                advance,
-            }))),
-            Step::Command { group, action } => Some(job_message(side_of(group), job, action)),
+            Step::Advance(advance) => Some(Message::Catalog(advance_command(catalog, job, advance))),
+            Step::Command { group, action } => Some(job_message(DataGroup::of(group), job, action)),
             Step::Adopt { group } => {
-                Some(Message::Group(side_of(group), GroupCommand::Adopt(Adoption::of(catalog.routes()))))
+                let adopt = GroupCommand::Adopt(Adoption::of(catalog.routes()));
+                Some(Message::Group(DataGroup::of(group), adopt))
             }
             Step::Copy(order) => {
-                let guards = self.tables.groups.get(state[slot::TARGET]);
-                let target = guards.jobs().get(&job.id).and_then(JobGuards::target);
-                let progress = target.map(|target| target.imported.within(order.round)).unwrap_or_default();
-                let source = self.tables.groups.get(state[slot::SOURCE]);
-                let batches = next_import(&source, &job.range, order.window, &progress, &job.options, self.gates);
+                let guards = self.tables.groups.at(target).jobs().get(&job.id).and_then(JobGuards::target);
+                let progress = guards.map(|target| target.imported.within(order.round)).unwrap_or_default();
+                let source = self.tables.groups.at(source);
+                let batches = next_import(source, &job.range, order.window, &progress, &job.options, self.gates);
                 let action = JobAction::Import { round: order.round, batches };
-                Some(job_message(Side::Target, job, action))
+                Some(job_message(DataGroup::of(job.target), job, action))
             }
             Step::Wait(_) | Step::StandDown => None,
         }
@@ -340,21 +398,27 @@ impl World {
 
     /// Where a message goes; a command of a job also tells of which attempt.
     pub(super) fn addressed(&self, worker: &mut Worker, message: MessageId) -> Addressed {
-        memo(&mut worker.addressed, message, |_| match &*self.tables.messages.get(message) {
+        memo(&mut worker.addressed, message, |_| match self.tables.messages.at(message) {
             Message::Catalog(_) => Addressed::Catalog,
-            Message::Group(side, command) => {
-                let epoch = match command {
-                    GroupCommand::Job(command) => Some(command.token.epoch),
+            Message::Group(group, command) => {
+                let token = match command {
+                    GroupCommand::Job(command) => Some(command.token),
                     GroupCommand::Write(_)
                     | GroupCommand::BindRead(_)
                     | GroupCommand::Adopt(_)
+                    | GroupCommand::DeletePrefix(_)
+                    | GroupCommand::Txn(_)
+                    | GroupCommand::RaiseCeiling { .. }
                     | GroupCommand::Collect { .. } => None,
                 };
-                Addressed::Group(*side, self.tables.commands.intern(command.clone()), epoch)
+                Addressed::Group(*group, self.tables.commands.intern(command.clone()), token)
             }
         })
     }
 }
+
+/// The bit of a clock's reading at which the budget of a fence is spent.
+pub(super) const OVERDUE: u8 = 0x80;
 
 /// What came of appending a command to a log.
 #[derive(Clone, Copy, Debug)]
@@ -367,31 +431,19 @@ pub(super) enum Appended {
     Refused(u32),
 }
 
-/// A client's request, by its index in the scenario.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Request {
-    /// A write.
-    Write(u8),
-    /// A read.
-    Read(u8),
-}
-
-pub(super) fn job_message(side: Side, job: &SplitJob, action: JobAction) -> Message {
-    let command = JobCommand { token: job.token(), range: job.range.clone(), action };
-    Message::Group(side, GroupCommand::Job(command))
-}
-
-/// The groups of the world, by their identifiers.
-pub(super) fn side_of(group: GroupId) -> Side {
-    if group == SOURCE_GROUP { Side::Source } else { Side::Target }
-}
-
-/// The identifiers of the world's groups.
-pub(super) fn group_of(side: Side) -> GroupId {
-    match side {
-        Side::Source => SOURCE_GROUP,
-        Side::Target => TARGET_GROUP,
+impl Appended {
+    /// The state afterwards, given the one before, and whether it is another.
+    pub(super) fn after(self, before: &State) -> (State, bool) {
+        match self {
+            Appended::Changed(after) => (after, true),
+            Appended::Unchanged | Appended::Refused(_) => (*before, false),
+        }
     }
+}
+
+pub(super) fn job_message(to: DataGroup, job: &SplitJob, action: JobAction) -> Message {
+    let command = JobCommand { token: job.token(), range: job.range.clone(), action };
+    Message::Group(to, GroupCommand::Job(command))
 }
 
 /// What is left of an interval from a page's start on.
@@ -405,8 +457,3 @@ fn rest_of(interval: &RawInterval, from: &RawKey, direction: Direction) -> RawIn
         }
     }
 }
-
-/// The source.
-pub(super) const SOURCE_GROUP: GroupId = GroupId(1);
-/// The target.
-pub(super) const TARGET_GROUP: GroupId = GroupId(2);

@@ -2,14 +2,14 @@
 
 use super::World;
 use super::action::{Action, Delivery};
-use super::bounds::Side;
-use super::component::{Control, Message};
+use super::component::{Control, Holder, Message};
+use super::data_group::DataGroup;
 use super::history::Event;
-use super::memo::{Addressed, Appended, MessageId, Worker, job_message};
+use super::memo::{Addressed, Appended, MessageId, OVERDUE, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
 use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobGuards, next_import};
-use splitjob_core::id::{CopyRound, JobEpoch};
+use splitjob_core::id::{CopyRound, JobId, Token};
 use splitjob_core::job::{Phase, SplitJob};
 
 /// Whether a message is the first of its kind or a straggler.
@@ -20,34 +20,31 @@ enum Arrival {
 }
 
 impl World {
-    pub(super) fn migrator_steps(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        if let Some(job) = catalog.live_jobs().next() {
-            let control = self.tables.controls.get(state[slot::CONTROL]);
-            for migrator in 0..control.holders.len() as u8 {
-                self.migrate(worker, state, job, &control, migrator, step);
-            }
+    /// What migrators may do about the job of one of the scenario's moves.
+    pub(super) fn migrator_steps(&self, worker: &mut Worker, state: &State, index: u8, step: &mut Steps<'_>) {
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        let Some(job) = catalog.job(job_of_move(index)) else { return };
+        debug_assert!(self.journeys[usize::from(index)].is_of(job), "{job:?} isn't what move {index} was to do");
+        for migrator in 0..self.bounds.migrators {
+            self.migrate(worker, state, job, migrator, step);
         }
-        self.arrivals(worker, state, step);
     }
 
-    fn migrate(
-        &self,
-        worker: &mut Worker,
-        state: &State,
-        job: &SplitJob,
-        control: &Control,
-        migrator: u8,
-        step: &mut Steps<'_>,
-    ) {
+    fn migrate(&self, worker: &mut Worker, state: &State, job: &SplitJob, migrator: u8, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
         let Some(turn) = turn(job, control, migrator) else { return };
-        let holds_left = self.tables.networks.get(state[slot::NETWORK]).holds_left;
+        let holds_left = self.tables.networks.at(state[slot::NETWORK]).holds_left;
         let holder = if turn == Turn::GoOn { Some(job.epoch) } else { None };
+        let number = number_of(job.id);
         for (clock, message) in self.decisions(worker, state, job, holder).iter().copied() {
-            let action = |delivery| Action::Migrate { migrator, clock, delivery };
-            let sent = self.sent(state, control, turn);
+            let action = |delivery| Action::Migrate { job: number, migrator, clock, delivery };
+            let is_overdue = clock & OVERDUE != 0;
+            if is_overdue && control.overdue_left == 0 {
+                continue;
+            }
+            let sent = self.sent(state, control, turn, is_overdue);
             if let Some((arrived, event)) = self.arrive(worker, &sent, message, Arrival::AsSent) {
-                let arrived = self.holding(arrived, migrator);
+                let arrived = self.holding(arrived, job.id, migrator);
                 step(action(Delivery::AtOnce), arrived, event.clone());
                 if holds_left > 0 {
                     step(action(Delivery::Doubled), self.hold(&arrived, message, true), event);
@@ -63,39 +60,42 @@ impl World {
     }
 
     /// Taking over from another uses up the budget; taking up what nobody holds doesn't.
-    fn sent(&self, state: &State, control: &Control, turn: Turn) -> State {
+    fn sent(&self, state: &State, control: &Control, turn: Turn, is_overdue: bool) -> State {
         let mut sent = *state;
-        if turn == Turn::TakeOver {
-            let control = Control { takeovers_left: control.takeovers_left - 1, ..control.clone() };
+        if turn == Turn::TakeOver || is_overdue {
+            let mut control = control.clone();
+            control.takeovers_left -= u8::from(turn == Turn::TakeOver);
+            control.overdue_left -= u8::from(is_overdue);
             sent[slot::CONTROL] = self.tables.controls.intern(control);
         }
         sent
     }
 
     /// A migrator that wrote the record knows the attempt that it holds.
-    fn holding(&self, mut state: State, migrator: u8) -> State {
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let Some(job) = catalog.live_jobs().next() else { return state };
-        let control = self.tables.controls.get(state[slot::CONTROL]);
-        let mut holders = vec![None; control.holders.len()];
-        holders[usize::from(migrator)] = Some(job.epoch);
-        if holders != control.holders {
-            state[slot::CONTROL] = self.tables.controls.intern(Control { holders, ..(*control).clone() });
+    fn holding(&self, mut state: State, job: JobId, migrator: u8) -> State {
+        let Some(job) = self.tables.catalogs.at(state[slot::CATALOG]).job(job) else { return state };
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let holder = Holder { migrator, epoch: job.epoch };
+        if control.holders.get(&job.id) != Some(&holder) {
+            let mut control = control.clone();
+            control.holders.insert(job.id, holder);
+            state[slot::CONTROL] = self.tables.controls.intern(control);
         }
         state
     }
 
     fn hold(&self, state: &State, message: MessageId, is_repeated: bool) -> State {
-        let network = self.tables.networks.get(state[slot::NETWORK]);
-        let message = (*self.tables.messages.get(message)).clone();
+        let network = self.tables.networks.at(state[slot::NETWORK]);
+        let message = self.tables.messages.at(message).clone();
         let mut after = *state;
         after[slot::NETWORK] = self.tables.networks.intern(network.with(message, is_repeated));
         after
     }
 
-    fn arrivals(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
-        let network = self.tables.networks.get(state[slot::NETWORK]);
-        for (index, late) in network.late.iter().enumerate() {
+    /// What may arrive late at a data group, or at the default group if none is named.
+    pub(super) fn arrivals(&self, worker: &mut Worker, state: &State, at: Option<DataGroup>, step: &mut Steps<'_>) {
+        let network = self.tables.networks.at(state[slot::NETWORK]);
+        for (index, late) in network.late.iter().enumerate().filter(|(_, late)| late.message.to() == at) {
             let message = self.tables.messages.intern(late.message.clone());
             let mut taken = *state;
             taken[slot::NETWORK] = self.tables.networks.intern(network.without(index));
@@ -117,15 +117,18 @@ impl World {
     ) -> Option<(State, Option<Event>)> {
         let (mut after, event) = match self.addressed(worker, message) {
             Addressed::Catalog => self.arrive_at_catalog(worker, state, message)?,
-            Addressed::Group(side, command, epoch) => {
-                let Appended::Changed(after) = self.append(worker, state, side, command) else { return None };
-                self.note_attempt(after, side, epoch, arrival)
+            Addressed::Group(group, command, token) => {
+                let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
+                match self.tables.commands.at(command) {
+                    GroupCommand::Txn(command) => (after, self.txn_event(state, group, command, true, None)),
+                    _ => self.note_attempt(after, group, token, arrival),
+                }
             }
         };
-        let network = self.tables.networks.get(after[slot::NETWORK]);
+        let network = self.tables.networks.at(after[slot::NETWORK]);
         if !network.late.is_empty() {
-            let message = self.tables.messages.get(message);
-            after[slot::NETWORK] = self.tables.networks.intern(network.after_arrival(&message));
+            let message = self.tables.messages.at(message);
+            after[slot::NETWORK] = self.tables.networks.intern(network.after_arrival(message));
         }
         Some((after, event))
     }
@@ -139,51 +142,62 @@ impl World {
         let before = state[slot::CATALOG];
         let mut after = *state;
         after[slot::CATALOG] = self.apply_to_catalog(worker, before, message)?;
-        let is_delta_copy = |catalog: u32| {
-            let catalog = self.tables.catalogs.get(catalog);
-            catalog.live_jobs().any(|job| matches!(job.phase, Phase::DeltaCopy(_)))
-        };
-        let is_fenced = is_delta_copy(after[slot::CATALOG]) && !is_delta_copy(before);
-        Some((after, is_fenced.then_some(Event::Fenced)))
+        let [catalog, next] = [before, after[slot::CATALOG]].map(|catalog| self.tables.catalogs.at(catalog));
+        let is_delta_copy = |job: &SplitJob| matches!(job.phase, Phase::DeltaCopy(_));
+        let was = |job: &SplitJob| catalog.job(job.id).is_some_and(is_delta_copy);
+        let fenced = next.live_jobs().find(|job| is_delta_copy(job) && !was(job)).map(|job| {
+            let source = DataGroup::of(job.source);
+            let keys = self.bounds.keys.iter().map(|key| &key.raw).filter(|key| self.owner(before, key) == source);
+            Event::Fenced {
+                job: job.id,
+                range: job.range.clone(),
+                target: DataGroup::of(job.target),
+                keys: keys.cloned().collect(),
+            }
+        });
+        Some((after, fenced))
     }
 
     // S10: a repetition, or a command of an attempt older than one that the group has seen, must change nothing.
     fn note_attempt(
         &self,
         mut after: State,
-        side: Side,
-        epoch: Option<JobEpoch>,
+        group: DataGroup,
+        token: Option<Token>,
         arrival: Arrival,
     ) -> (State, Option<Event>) {
-        let control = self.tables.controls.get(after[slot::CONTROL]);
-        let newest = control.newest_epoch.get(&side).copied();
-        let is_outdated = epoch.is_some() && epoch < newest;
+        let control = self.tables.controls.at(after[slot::CONTROL]);
+        let newest = token.and_then(|token| control.newest_epoch.get(&(group, token.job)).copied());
+        let is_outdated = token.is_some_and(|token| Some(token.epoch) < newest);
         let acted = matches!(arrival, Arrival::Late { is_repeated } if is_repeated || is_outdated);
-        if let Some(epoch) = epoch.filter(|epoch| newest.is_none_or(|newest| newest < *epoch)) {
-            let mut control = (*control).clone();
-            control.newest_epoch.insert(side, epoch);
+        if let Some(token) = token.filter(|token| newest.is_none_or(|newest| newest < token.epoch)) {
+            let mut control = control.clone();
+            control.newest_epoch.insert((group, token.job), token.epoch);
             after[slot::CONTROL] = self.tables.controls.intern(control);
         }
-        (after, acted.then_some(Event::LateMessageActed { side }))
+        (after, acted.then_some(Event::LateMessageActed { group }))
     }
 
     /// The import that follows the one under way, sent without waiting for its answer.
     fn send_ahead(&self, worker: &mut Worker, state: &State, job: &SplitJob, migrator: u8, step: &mut Steps<'_>) {
-        let network = self.tables.networks.get(state[slot::NETWORK]);
+        let network = self.tables.networks.at(state[slot::NETWORK]);
         let under_way = network.late.iter().rev().find_map(|late| import_of(&late.message, job));
         let (Some((round, batches)), Some(window)) = (under_way, job.copy_window()) else { return };
-        let target = self.tables.groups.get(state[slot::TARGET]);
+        let [source, target] = [job.source, job.target].map(|group| {
+            let site = self.site(state, DataGroup::of(group));
+            self.tables.groups.at(site.head)
+        });
         let guards = target.jobs().get(&job.id).and_then(JobGuards::target);
         let imported = guards.map(|target| target.imported.clone()).unwrap_or_default();
         let progress = imported.after(round, batches);
-        let source = self.tables.groups.get(state[slot::SOURCE]);
-        let batches = next_import(&source, &job.range, window, &progress, &job.options, self.gates);
+        let batches = next_import(source, &job.range, window, &progress, &job.options, self.gates);
         if batches.is_empty() {
             return;
         }
-        let message = self.tables.messages.intern(job_message(Side::Target, job, JobAction::Import { round, batches }));
+        let import = job_message(DataGroup::of(job.target), job, JobAction::Import { round, batches });
+        let message = self.tables.messages.intern(import);
         if let Some((after, event)) = self.arrive(worker, state, message, Arrival::AsSent) {
-            step(Action::SendAhead { migrator }, after, event);
+            step(Action::SendAhead { job: number_of(job.id), migrator }, after, event);
         }
     }
 }
@@ -200,9 +214,9 @@ enum Turn {
 }
 
 fn turn(job: &SplitJob, control: &Control, migrator: u8) -> Option<Turn> {
-    let holder = control.holders.iter().position(|holder| *holder == Some(job.epoch));
+    let holder = control.holders.get(&job.id).filter(|holder| holder.epoch == job.epoch);
     match holder {
-        Some(holder) if holder == usize::from(migrator) => Some(Turn::GoOn),
+        Some(holder) if holder.migrator == migrator => Some(Turn::GoOn),
         Some(_) if control.takeovers_left > 0 => Some(Turn::TakeOver),
         Some(_) => None,
         // Which of them takes it up means nothing.
@@ -211,9 +225,19 @@ fn turn(job: &SplitJob, control: &Control, migrator: u8) -> Option<Turn> {
     }
 }
 
+/// The job of one of the scenario's moves: they are started in order, and no other job is.
+pub(super) fn job_of_move(index: u8) -> JobId {
+    JobId(u64::from(index) + 1)
+}
+
+/// The job's identifier, as actions have it.
+pub(super) fn number_of(job: JobId) -> u8 {
+    u8::try_from(job.0).expect("a scenario has few jobs")
+}
+
 /// The import that a message carries for the job's current attempt.
 fn import_of<'m>(message: &'m Message, job: &SplitJob) -> Option<(CopyRound, &'m [BracketBatch])> {
-    let Message::Group(Side::Target, GroupCommand::Job(command)) = message else { return None };
+    let Message::Group(_, GroupCommand::Job(command)) = message else { return None };
     let JobAction::Import { round, batches } = &command.action else { return None };
     (command.token == job.token()).then_some((*round, batches))
 }

@@ -7,6 +7,7 @@ mod action;
 mod bounds;
 mod client;
 mod component;
+mod data_group;
 mod environment;
 pub mod happening;
 mod history;
@@ -16,24 +17,27 @@ mod process;
 mod property;
 mod start;
 mod state;
+mod txns;
 pub mod view;
 
-pub use action::{Action, Delivery, KINDS};
+pub use action::{Action, Delivery, KINDS, TxnDelivery, TxnStep};
 pub use bounds::{
-    Bounds, ClientRead, ClientWrite, Key, Look, Side, Start, deleted, deletes, put, reads, scans, ts, writes,
+    Bounds, ClientPrefixDelete, ClientRead, ClientTxn, ClientWrite, Collection, Key, Look, Move, Start, deleted,
+    deletes, put, reads, scans, ts, writes,
 };
+pub use component::Fate;
+pub use data_group::{DataGroup, Journey};
 pub use memo::Worker;
-pub use property::{Goal, Property};
+pub use property::{Goal, Leftover, Property};
 pub use state::State;
 
 use crate::explore::{Space, Successor};
-use component::{Control, Coordinators, History, Network, RoutesId, Run};
-use memo::{Request, SOURCE_GROUP, TARGET_GROUP, side_of};
-use splitjob_core::catalog::{Catalog, CatalogLimits, CatalogRejection, Routes};
-use splitjob_core::coordinator;
+use component::{Clients, Control, Coordinators, History, Network, RoutesId, Run, Site};
+use memo::Stored;
+use process::Processes;
+use splitjob_core::catalog::{Catalog, CatalogLimits, CatalogRejection};
 use splitjob_core::gate::{Gate, Gates};
 use splitjob_core::group::{ApplyContext, Group, GroupCommand, Mutation, WriteRequest};
-use splitjob_core::range::KeyRange;
 use splitjob_core::store::{MemoryStore, Row};
 use state::{SLOTS, Tables, slot};
 use std::collections::BTreeSet;
@@ -62,6 +66,8 @@ impl Drop for Counting {
 pub struct World {
     bounds: Bounds,
     gates: Gates,
+    journeys: Vec<Journey>,
+    processes: Processes,
     tables: Tables,
     first_routes: RoutesId,
     catalog_rejections: Mutex<BTreeSet<CatalogRejection>>,
@@ -72,8 +78,11 @@ impl World {
     /// A world with these bounds, where these gates stand.
     pub fn new(bounds: Bounds, gates: Gates) -> World {
         let tables = Tables::default();
-        let first_routes = tables.routes.intern(Routes::one(SOURCE_GROUP));
-        World { bounds, gates, tables, first_routes, catalog_rejections: Mutex::default(), taken: Arc::default() }
+        let first_routes = tables.routes.intern(first_catalog(&bounds).routes().clone());
+        let journeys = bounds.journeys();
+        let processes = Processes::of(&bounds, &journeys, !gates.stands(Gate::ReplicatedOwnership));
+        let (catalog_rejections, taken) = (Mutex::default(), Arc::default());
+        World { bounds, gates, journeys, processes, tables, first_routes, catalog_rejections, taken }
     }
 
     /// The world's bounds.
@@ -87,8 +96,17 @@ impl World {
     }
 
     /// The numbers of the components that users could tell something of: two states that agree in them look alike.
-    pub fn seen_by_users(state: &State) -> [u32; 4] {
-        [state[slot::CATALOG], state[slot::SOURCE], state[slot::TARGET], state[slot::HISTORY]]
+    pub fn seen_by_users(&self, state: &State) -> [u32; 5] {
+        self.stored(state)
+    }
+
+    /// What is stored and told: catalog, leaders' states, history.
+    fn stored(&self, state: &State) -> Stored {
+        let mut stored = [state[slot::CATALOG], 0, 0, 0, state[slot::HISTORY]];
+        for group in self.bounds.groups() {
+            stored[slot::site(group)] = self.site(state, group).head;
+        }
+        stored
     }
 
     /// How many steps of each kind were generated since the world was made.
@@ -105,66 +123,60 @@ impl World {
         steps
     }
 
-    /// The state before anything has happened: no job, everything stored on the source, every copy of the routes fresh.
+    /// The state before anything has happened: no job, everything stored on group 1, every copy of the routes fresh.
     fn at_rest(&self) -> State {
-        let routes = Routes::one(SOURCE_GROUP);
-        let groups = BTreeSet::from([SOURCE_GROUP, TARGET_GROUP]);
-        let catalog = Catalog::new(SOURCE_GROUP, groups, CatalogLimits::default());
-        let mut source = Group::new(SOURCE_GROUP, MemoryStore::default(), &routes);
-        for Row { key, version } in &self.bounds.stored {
-            let mutations = vec![Mutation { key: key.clone(), content: version.content.clone() }];
-            let write = GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts });
-            source.apply(&write, &ApplyContext::production()).expect("a group at rest takes every write of a user key");
-        }
-        let target = Group::new(TARGET_GROUP, MemoryStore::default(), &routes);
-        let copies = vec![(routes.version, self.first_routes); self.bounds.coordinators.into()];
         let tables = &self.tables;
+        let catalog = first_catalog(&self.bounds);
+        let copies = vec![(catalog.routes().version, self.first_routes); self.bounds.coordinators.into()];
+        let open = tables.open_reads.intern(Vec::new());
         let mut state = [0; SLOTS];
+        for group in self.bounds.groups() {
+            let mut head = Group::new(group.id(), MemoryStore::default(), catalog.routes());
+            for Row { key, version } in self.bounds.stored.iter().filter(|_| group == DataGroup::ONE) {
+                let mutations = vec![Mutation { key: key.clone(), content: version.content.clone() }];
+                let write =
+                    GroupCommand::Write(WriteRequest { mutations, commit_ts: version.commit_ts, routed_by: None });
+                let stored = head.apply(&write, &ApplyContext::production());
+                stored.expect("a group at rest takes every write of a user key");
+            }
+            let head = tables.groups.intern(head);
+            let run = tables.runs.intern(Run::new(self.bounds.voters_of(group)));
+            state[slot::site(group)] = tables.sites.intern(Site { head, run, open });
+        }
         state[slot::CATALOG] = tables.catalogs.intern(catalog);
-        state[slot::SOURCE] = tables.groups.intern(source);
-        state[slot::SOURCE_RUN] = tables.runs.intern(Run::new(self.bounds.source_voters));
-        state[slot::TARGET] = tables.groups.intern(target);
-        state[slot::TARGET_RUN] = tables.runs.intern(Run::new(self.bounds.target_voters));
         state[slot::CONTROL] = tables.controls.intern(Control::new(&self.bounds));
-        state[slot::NETWORK] = tables.networks.intern(Network { late: Vec::new(), holds_left: self.bounds.holds });
+        state[slot::NETWORK] = tables.networks.intern(Network {
+            late: Vec::new(),
+            holds_left: self.bounds.holds,
+            txn_holds_left: self.bounds.txn_holds,
+        });
         state[slot::COORDINATORS] = tables.coordinators.intern(Coordinators { copies });
-        state[slot::OPEN] = tables.open_reads.intern(Vec::new());
+        state[slot::CLIENTS] = tables.clients.intern(Clients::new(&self.bounds));
         state[slot::HISTORY] = tables.histories.intern(History::default());
         state
     }
 
     /// The routes that stand in this catalog.
     fn current_routes(&self, catalog: u32) -> RoutesId {
-        self.tables.routes.intern(self.tables.catalogs.get(catalog).routes().clone())
+        self.tables.routes.intern(self.tables.catalogs.at(catalog).routes().clone())
     }
 
     /// Whether apply looks at a node's copy of the routes: only in the gap that shows why it must not.
     fn nodes_routes_matter(&self) -> bool {
         !self.gates.stands(Gate::ReplicatedOwnership)
     }
+}
 
-    /// Where these routes send a request; nothing if in parts, which the world's clients don't make.
-    fn route(&self, routes: &Routes, request: Request) -> Option<Side> {
-        let footprint = match request {
-            Request::Write(write) => {
-                let key = &self.bounds.writes[usize::from(write)].key;
-                return Some(side_of(coordinator::route_point(routes, key).group));
-            }
-            Request::Read(read) => self.footprint(read),
-        };
-        match coordinator::route_range(routes, &footprint).as_slice() {
-            [part] => Some(side_of(part.group)),
-            _ => None,
-        }
+/// The catalog at rest: every key on group 1, in the scenario's first routes.
+fn first_catalog(bounds: &Bounds) -> Catalog {
+    let groups = bounds.groups().map(DataGroup::id).collect::<BTreeSet<_>>();
+    let limits = CatalogLimits { live_jobs: bounds.live_jobs, ..CatalogLimits::default() };
+    let mut catalog = Catalog::new(DataGroup::ONE.id(), groups, limits);
+    for at in &bounds.splits {
+        let split = environment::split_command(&catalog, at);
+        catalog.apply(&split, Gates::all()).expect("a scenario splits inside of ranges");
     }
-
-    /// The routing keys that a read covers.
-    fn footprint(&self, read: u8) -> KeyRange {
-        match &self.bounds.reads[usize::from(read)].look {
-            Look::Point(key) => KeyRange::point(&self.bounds.key(key).routes_as),
-            Look::Scan { range, .. } => range.clone(),
-        }
-    }
+    catalog
 }
 
 impl Space for World {

@@ -5,10 +5,11 @@
 
 use super::World;
 use super::action::Action;
-use super::bounds::Side;
+use super::bounds::Bounds;
+use super::data_group::{DataGroup, Journey};
 use super::history::Event;
 use super::memo::{EventId, Worker};
-use super::state::{SLOTS, State, head_slot, run_slot, slot};
+use super::state::{SLOTS, State, slot};
 use crate::explore::{Found, Memo, MemoIndex};
 
 /// Takes the steps of a process: what happens, the state after it but for its history, what the history remembers.
@@ -17,92 +18,131 @@ pub(super) type Steps<'a> = dyn FnMut(Action, State, Option<Event>) + 'a;
 /// A part of the world that takes steps by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Process {
-    /// Migrators and their messages.
-    Migrators,
+    /// Migrators at work on the job of one of the scenario's moves.
+    Job(u8),
+    /// Messages under way to the default group.
+    LateToCatalog,
+    /// Messages under way to a data group.
+    LateTo(DataGroup),
     /// The voters of a group.
-    Voters(Side),
+    Voters(DataGroup),
     /// The coordinators' watchers.
     Watchers,
     /// A group's watcher.
-    Adoption(Side),
-    /// Whoever splits other ranges.
-    Splits,
-    /// The source's collector of old versions.
-    Collector,
+    Adoption(DataGroup),
+    /// Whoever splits routes and starts jobs.
+    Operator,
+    /// A group's collector of old versions.
+    Collector(DataGroup),
     /// Clients, as far as one group answers them.
-    Clients(Side),
+    Clients(DataGroup),
+    /// Clients of transactions, as far as one group answers them.
+    Txns(DataGroup),
+    /// Clients that give their transactions up.
+    GivingUp,
+    /// Resolvers of locks.
+    Resolvers,
 }
 
-/// Every process, in the order of their steps.
-const PROCESSES: [Process; 10] = [
-    Process::Migrators,
-    Process::Voters(Side::Source),
-    Process::Voters(Side::Target),
-    Process::Watchers,
-    Process::Adoption(Side::Source),
-    Process::Adoption(Side::Target),
-    Process::Splits,
-    Process::Collector,
-    Process::Clients(Side::Source),
-    Process::Clients(Side::Target),
-];
+/// The numbers of the components that a process looks at, two to a word.
+type Seen = [u64; SEEN_WORDS];
 
-/// What a process looks at, and nothing else: up to eight components, two to a word.
-type Seen = [u64; 4];
+/// No process looks at more components than this.
+const MOST_SEEN: usize = 6;
 
-impl Process {
-    /// The components that decide about the process's steps. One that is missing here would make the lists wrong; a
-    /// test compares them with steps computed afresh.
-    #[inline(always)]
-    fn sees(self, state: &State) -> Seen {
-        match self {
-            Process::Migrators => pick(
-                state,
-                [
-                    slot::CATALOG,
-                    slot::SOURCE,
-                    slot::SOURCE_RUN,
-                    slot::TARGET,
-                    slot::TARGET_RUN,
-                    slot::CONTROL,
-                    slot::NETWORK,
-                    slot::OPEN,
-                ],
-            ),
-            Process::Voters(side) => pick(state, [head_slot(side), run_slot(side), slot::CONTROL, slot::OPEN]),
-            Process::Watchers => pick(state, [slot::CATALOG, slot::COORDINATORS]),
-            Process::Adoption(side) => pick(state, [slot::CATALOG, head_slot(side), run_slot(side)]),
-            Process::Splits => pick(state, [slot::CATALOG, slot::CONTROL]),
-            Process::Collector => pick(state, [slot::CATALOG, slot::SOURCE, slot::SOURCE_RUN, slot::CONTROL]),
-            Process::Clients(side) => pick(
-                state,
-                [slot::CATALOG, slot::COORDINATORS, slot::CLIENTS, slot::OPEN, head_slot(side), run_slot(side)],
-            ),
-        }
+/// Words that hold so many numbers.
+const SEEN_WORDS: usize = MOST_SEEN.div_ceil(2);
+
+/// A process, the components that decide about its steps, and the lists of steps that were found for them. Each has a
+/// table of its own: small tables stay in the cache beside large ones.
+struct Watching {
+    process: Process,
+    /// Those that are left over repeat the first.
+    slots: [[usize; 2]; SEEN_WORDS],
+    lists: Memo<SEEN_WORDS>,
+}
+
+impl Watching {
+    fn new(process: Process, seen: &[usize]) -> Watching {
+        assert!(seen.len() <= MOST_SEEN, "{process:?} looks at {} components", seen.len());
+        let slot = |place: usize| seen.get(place).copied().unwrap_or(seen[0]);
+        let slots = std::array::from_fn(|word| [slot(2 * word), slot(2 * word + 1)]);
+        Watching { process, slots, lists: Memo::new() }
+    }
+
+    #[inline]
+    fn sees(&self, state: &State) -> Seen {
+        self.slots.map(|[low, high]| u64::from(state[low]) | u64::from(state[high]) << 32)
     }
 }
 
-#[inline(always)]
-fn pick<const PLACES: usize>(state: &State, places: [usize; PLACES]) -> Seen {
-    let mut seen = [0; 4];
-    for (number, place) in places.into_iter().enumerate() {
-        seen[number / 2] |= u64::from(state[place]) << (number % 2 * 32);
-    }
-    seen
-}
-
-/// The lists of steps that were computed, for each process by itself: small tables stay in the cache beside large ones.
+/// The processes of a world, in the order of their steps.
 #[derive(Default)]
-pub(super) struct StepLists {
-    of: [Memo<4>; PROCESSES.len()],
+pub(super) struct Processes {
+    watching: Vec<Watching>,
     /// The history after another and an event.
     histories: Memo<1>,
 }
 
-/// What one thread knows of them.
+impl Processes {
+    /// Those that the bounds let take steps, each with what it looks at. A component that is missing here would make the
+    /// lists wrong; a test compares them with steps computed afresh.
+    pub(super) fn of(bounds: &Bounds, journeys: &[Journey], nodes_routes_matter: bool) -> Processes {
+        use slot::{CATALOG, CLIENTS, CONTROL, COORDINATORS, NETWORK, site};
+        let groups = || bounds.groups();
+        let mut list = Vec::new();
+        let mut add = |process, seen: &[usize]| list.push(Watching::new(process, seen));
+        for (index, journey) in journeys.iter().enumerate() {
+            let seen = [CATALOG, site(journey.source), site(journey.target), CONTROL, NETWORK];
+            add(Process::Job(index as u8), &seen);
+        }
+        if bounds.holds > 0 {
+            add(Process::LateToCatalog, &[CATALOG, NETWORK]);
+        }
+        for group in groups().filter(|_| bounds.holds + bounds.txn_holds > 0) {
+            // Without the gate, a node's copy of the routes decides what an entry does; the history asks whose a key is
+            // when a transaction's step arrives.
+            let seen = [site(group), NETWORK, CONTROL, CATALOG];
+            let needs_catalog = nodes_routes_matter || bounds.txn_holds > 0;
+            add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
+        }
+        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+            add(Process::Voters(group), &[site(group), CONTROL]);
+        }
+        if bounds.coordinators_watch {
+            add(Process::Watchers, &[CATALOG, COORDINATORS]);
+        }
+        for group in groups().filter(|_| bounds.groups_watch) {
+            add(Process::Adoption(group), &[CATALOG, site(group)]);
+        }
+        add(Process::Operator, &[CATALOG, CONTROL]);
+        for group in groups().filter(|group| bounds.collections.iter().any(|one| one.group == *group)) {
+            let seen = [site(group), CONTROL, CATALOG];
+            add(Process::Collector(group), &seen);
+        }
+        for group in groups() {
+            add(Process::Clients(group), &[CATALOG, COORDINATORS, CLIENTS, site(group)]);
+        }
+        for group in groups().filter(|_| !bounds.txns.is_empty()) {
+            add(Process::Txns(group), &[CATALOG, COORDINATORS, CLIENTS, NETWORK, site(group)]);
+        }
+        if bounds.txns_are_given_up {
+            add(Process::GivingUp, &[CLIENTS]);
+        }
+        if bounds.resolvers {
+            let mut seen = vec![CATALOG, COORDINATORS, NETWORK];
+            seen.extend(groups().map(site));
+            add(Process::Resolvers, &seen);
+        }
+        Processes { watching: list, histories: Memo::new() }
+    }
+}
+
+/// What one thread knows of the lists.
 #[derive(Default)]
 pub(super) struct Lists {
-    of: [MemoIndex; PROCESSES.len()],
+    /// By process.
+    of: Vec<MemoIndex>,
     histories: MemoIndex,
 }
 
@@ -116,11 +156,12 @@ struct Change {
     values: [u32; MOST_CHANGED],
 }
 
-/// A step of one process changes no more components than this.
-const MOST_CHANGED: usize = 7;
+/// A step of one process changes no more components than this; an odd number, since the first value shares a word with
+/// the places.
+const MOST_CHANGED: usize = 5;
 
 impl Change {
-    /// As words of a list; how many there are depends on how much changes.
+    /// As words of a list: two, and one for each further pair of values.
     fn write(&self, list: &mut Vec<u64>) {
         let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         list.push(join(self.label, self.event.map_or(0, |event| event + 1)));
@@ -130,19 +171,17 @@ impl Change {
     }
 
     /// The change in this place of a list, and the place after it.
-    #[inline(always)]
+    #[inline]
     fn read(index: &MemoIndex, list: Found, mut place: u32) -> (Change, u32) {
         let mut next = || {
             let word = index.word(list, place);
             place += 1;
-            (word as u32, (word >> 32) as u32)
+            [word as u32, (word >> 32) as u32]
         };
-        let ((label, event), (places, first)) = (next(), next());
+        let ([label, event], [places, first]) = (next(), next());
         let mut values = [first; MOST_CHANGED];
         let (pairs, _) = values[1..].as_chunks_mut::<2>();
-        for pair in pairs.iter_mut().take(places.count_ones() as usize / 2) {
-            *pair = next().into();
-        }
+        pairs.iter_mut().take(places.count_ones() as usize / 2).for_each(|pair| *pair = next());
         (Change { label, event: event.checked_sub(1), places, values }, place)
     }
 
@@ -156,7 +195,7 @@ impl Change {
         change
     }
 
-    #[inline(always)]
+    #[inline]
     fn apply(&self, state: &State) -> State {
         let mut after = *state;
         let mut places = self.places;
@@ -174,28 +213,37 @@ impl Change {
 impl World {
     /// Every step of the state, as its label and the state after it.
     pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut impl FnMut(u32, State)) {
-        // All lists first: the processor then waits for memory once and not once for each process.
-        let lists: [Option<Found>; PROCESSES.len()] = std::array::from_fn(|number| {
-            self.tables.steps.of[number].find(&worker.lists.of[number], PROCESSES[number].sees(state))
-        });
-        for (number, list) in lists.into_iter().enumerate() {
-            let list = list.unwrap_or_else(|| self.compute(worker, number, state));
-            let mut place = 0;
-            while place < list.len() {
-                let (change, after) = Change::read(&worker.lists.of[number], list, place);
-                place = after;
-                let mut next = change.apply(state);
-                if let Some(event) = change.event {
-                    next[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
+        let watching = &self.processes.watching;
+        if worker.lists.of.len() < watching.len() {
+            worker.lists.of.resize_with(watching.len(), MemoIndex::default);
+        }
+        for first in (0..watching.len()).step_by(TOGETHER) {
+            let last = watching.len().min(first + TOGETHER);
+            let mut found = [None; TOGETHER];
+            for ((found, watching), index) in
+                found.iter_mut().zip(&watching[first..last]).zip(&worker.lists.of[first..last])
+            {
+                *found = watching.lists.find(index, watching.sees(state));
+            }
+            for (number, found) in (first..last).zip(found) {
+                let list = found.unwrap_or_else(|| self.compute(worker, number, state));
+                let mut place = 0;
+                while place < list.len() {
+                    let (change, next_place) = Change::read(&worker.lists.of[number], list, place);
+                    place = next_place;
+                    let mut after = change.apply(state);
+                    if let Some(event) = change.event {
+                        after[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
+                    }
+                    step(change.label, after);
                 }
-                step(change.label, next);
             }
         }
     }
 
     #[inline]
     fn history_after(&self, worker: &mut Worker, history: u32, event: EventId) -> u32 {
-        let (memo, key) = (&self.tables.steps.histories, [u64::from(history) | u64::from(event) << 32]);
+        let (memo, key) = (&self.processes.histories, [u64::from(history) | u64::from(event) << 32]);
         let found = memo.find(&worker.lists.histories, key).unwrap_or_else(|| {
             let after = self.remember(worker, history, event);
             memo.learn(&mut worker.lists.histories, key, || vec![after.into()])
@@ -205,22 +253,27 @@ impl World {
 
     #[cold]
     fn compute(&self, worker: &mut Worker, number: usize, state: &State) -> Found {
-        let process = PROCESSES[number];
+        let watching = &self.processes.watching[number];
         let mut index = std::mem::take(&mut worker.lists.of[number]);
-        let list = self.tables.steps.of[number].learn(&mut index, process.sees(state), || {
+        let list = watching.lists.learn(&mut index, watching.sees(state), || {
             let mut list = Vec::new();
             let mut take = |action, after: State, event: Option<Event>| {
                 let event = event.map(|event| self.tables.events.intern(event));
                 Change::between(state, &after, action, event).write(&mut list);
             };
-            match process {
-                Process::Migrators => self.migrator_steps(worker, state, &mut take),
-                Process::Voters(side) => self.voter_steps(worker, state, side, &mut take),
+            match watching.process {
+                Process::Job(index) => self.migrator_steps(worker, state, index, &mut take),
+                Process::LateToCatalog => self.arrivals(worker, state, None, &mut take),
+                Process::LateTo(group) => self.arrivals(worker, state, Some(group), &mut take),
+                Process::Voters(group) => self.voter_steps(worker, state, group, &mut take),
                 Process::Watchers => self.watches(state, &mut take),
-                Process::Adoption(side) => self.adoption(worker, state, side, &mut take),
-                Process::Splits => self.splits(worker, state, &mut take),
-                Process::Collector => self.collections(worker, state, &mut take),
-                Process::Clients(side) => self.client_steps(worker, state, side, &mut take),
+                Process::Adoption(group) => self.adoption(worker, state, group, &mut take),
+                Process::Operator => self.operator_steps(worker, state, &mut take),
+                Process::Collector(group) => self.collections(worker, state, group, &mut take),
+                Process::Clients(group) => self.client_steps(worker, state, group, &mut take),
+                Process::Txns(group) => self.txn_steps(worker, state, group, &mut take),
+                Process::GivingUp => self.give_up(state, &mut take),
+                Process::Resolvers => self.resolver_steps(worker, state, &mut take),
             }
             list
         });
@@ -228,3 +281,7 @@ impl World {
         list
     }
 }
+
+/// Processes whose lists are looked up before the first of them is used: the processor then waits for memory once and
+/// not once for each.
+const TOGETHER: usize = 16;

@@ -4,9 +4,9 @@ use super::World;
 use super::action::{Action, Delivery};
 use super::bounds::Start;
 use super::component::Control;
-use super::memo::{TARGET_GROUP, Worker};
+use super::memo::{OVERDUE, Worker};
+use super::migrator::job_of_move;
 use super::state::{State, slot};
-use splitjob_core::catalog::{CatalogCommand, StartJob};
 use splitjob_core::job::Phase;
 
 impl World {
@@ -16,7 +16,7 @@ impl World {
         way.last().map_or_else(|| self.planned(), |(_, state)| *state)
     }
 
-    /// The steps from the planned job to the first state: the migrator goes on, voters apply, nothing else happens.
+    /// The steps from the first planned job to the first state: the migrator goes on, voters apply, nothing else happens.
     pub fn way_to_start(&self) -> Vec<(Action, State)> {
         let mut worker = Worker::default();
         let mut state = self.planned();
@@ -29,30 +29,15 @@ impl World {
         way
     }
 
-    /// The state in which the job has just been planned.
+    /// The state in which the first job has just been planned.
     pub fn planned(&self) -> State {
-        let mut state = self.at_rest();
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let mut catalog = (*catalog).clone();
-        let route = catalog.routes().covering(&self.bounds.split_key).id;
-        let request = StartJob {
-            expected_version: catalog.routes().version,
-            route,
-            split_key: self.bounds.split_key.clone(),
-            target: TARGET_GROUP,
-            options: self.bounds.options.clone(),
-            now_ms: 0,
-        };
-        let started = catalog.apply(&CatalogCommand::StartJob(request), self.gates);
-        started.unwrap_or_else(|rejection| panic!("the scenario's job can't be planned: {rejection}"));
-        state[slot::CATALOG] = self.tables.catalogs.intern(catalog);
-        state
+        let planned = self.start_next(&mut Worker::default(), &self.at_rest());
+        planned.expect("the catalog at rest takes a scenario's first job")
     }
 
     fn undisturbed_step(&self, worker: &mut Worker, state: &State) -> (Action, State) {
         let steps = self.steps(worker, state);
-        let goes_on =
-            |action: &Action| matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, .. });
+        let goes_on = |action: &Action| matches!(action, Action::Migrate { migrator: 0, delivery: Delivery::AtOnce, clock, .. } if clock & OVERDUE == 0);
         let applies = |action: &Action| matches!(action, Action::Apply { .. });
         let next = steps.iter().find(|(action, _)| goes_on(action));
         let next = next.or_else(|| steps.iter().rfind(|(action, _)| applies(action)));
@@ -61,9 +46,10 @@ impl World {
 
     /// What happens before the start uses up no budget.
     fn with_full_budgets(&self, mut state: State) -> State {
-        let spent = self.tables.controls.get(state[slot::CONTROL]);
+        let spent = self.tables.controls.at(state[slot::CONTROL]);
         let control = Control {
             holders: spent.holders.clone(),
+            started: spent.started,
             newest_epoch: spent.newest_epoch.clone(),
             ..Control::new(&self.bounds)
         };
@@ -72,22 +58,16 @@ impl World {
     }
 
     fn has_come_to_start(&self, state: &State) -> bool {
-        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
-        let job = catalog.live_jobs().next();
+        let job = self.tables.catalogs.at(state[slot::CATALOG]).job(job_of_move(0));
+        let target = || self.tables.groups.at(self.site(state, self.journeys[0].target).head);
         match self.bounds.start {
             Start::Planned => true,
             Start::At(phase) => job.is_some_and(|job| job.phase.name() == phase),
             Start::TargetServes => match job.map(|job| &job.phase) {
-                Some(Phase::Cleanup(cleanup)) => {
-                    let target = self.tables.groups.get(state[slot::TARGET]);
-                    target.applied_catalog_version() >= cleanup.cutover_version
-                }
+                Some(Phase::Cleanup(cleanup)) => target().applied_catalog_version() >= cleanup.cutover_version,
                 Some(_) | None => false,
             },
-            Start::TargetDone => {
-                let target = self.tables.groups.get(state[slot::TARGET]);
-                job.is_some_and(|job| target.closed().contains(job.id))
-            }
+            Start::TargetDone => job.is_some_and(|job| target().closed().contains(job.id)),
             Start::Ended => job.is_none(),
         }
     }

@@ -1,14 +1,15 @@
 //! States and steps as values that can be told: for stories, traces and pages, never for the search.
 
 use super::World;
-use super::bounds::Side;
-use super::component::{Answered, Message, Run, Wrong};
-use super::memo::{Worker, side_of};
-use super::state::{State, head_slot, run_slot, slot};
+use super::component::{Answered, Fate, Message, Wrong};
+use super::data_group::DataGroup;
+use super::memo::Worker;
+use super::state::{State, slot};
 use splitjob_core::catalog::{Catalog, CatalogCommand};
 use splitjob_core::group::{Group, GroupCommand};
-use splitjob_core::id::{CatalogVersion, JobEpoch};
+use splitjob_core::id::{CatalogVersion, JobEpoch, JobId};
 use splitjob_core::key::RawKey;
+use splitjob_core::range::KeyRange;
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
@@ -20,12 +21,10 @@ use std::sync::Arc;
 pub struct Scene {
     /// Routes and jobs.
     pub catalog: Arc<Catalog>,
-    /// The group that the range leaves.
-    pub source: GroupScene,
-    /// The group that it moves to.
-    pub target: GroupScene,
-    /// The attempt of the job that each migrator holds.
-    pub migrators: Vec<Option<JobEpoch>>,
+    /// The data groups, by number.
+    pub groups: BTreeMap<DataGroup, GroupScene>,
+    /// Of each job, the migrator that wrote its record last, and the attempt that it holds.
+    pub holders: BTreeMap<JobId, (u8, JobEpoch)>,
     /// Messages under way, and whether each has arrived before.
     pub late: Vec<(Letter, bool)>,
     /// The version of each coordinator's routes, oldest first.
@@ -62,7 +61,7 @@ pub enum Letter {
     /// To the default group, which keeps the catalog.
     Catalog(CatalogCommand),
     /// To a data group.
-    Group(Side, GroupCommand),
+    Group(DataGroup, GroupCommand),
 }
 
 /// A read with further pages to come.
@@ -70,8 +69,10 @@ pub enum Letter {
 pub struct OpenPage {
     /// Which read of the scenario.
     pub read: u8,
+    /// The part of it that is served.
+    pub part: KeyRange,
     /// The group that serves it.
-    pub side: Side,
+    pub group: DataGroup,
     /// The voter that serves it.
     pub voter: u8,
     /// Where the next page starts.
@@ -87,10 +88,12 @@ pub struct Record {
     pub written: BTreeMap<(RawKey, Timestamp), bool>,
     /// Reads that were answered.
     pub reads: Vec<ReadRecord>,
-    /// Up to where the source has collected old versions.
+    /// Up to where old versions have been collected.
     pub collected_through: Timestamp,
-    /// The greatest commit timestamp on the source when the job entered DELTA_COPY.
-    pub fenced_through: Option<Timestamp>,
+    /// The greatest commit timestamp of what each job's source owned when the job entered DELTA_COPY.
+    pub fenced_through: BTreeMap<JobId, Timestamp>,
+    /// What became of each transaction of the scenario that has begun.
+    pub txns: BTreeMap<u8, Fate>,
     /// What happened that must not.
     pub misdeeds: Vec<Misdeed>,
 }
@@ -100,6 +103,8 @@ pub struct Record {
 pub struct ReadRecord {
     /// Which read of the scenario.
     pub read: u8,
+    /// The part of it that was answered.
+    pub part: KeyRange,
     /// Where the page started; absent for the first.
     pub from: Option<RawKey>,
     /// What it returned.
@@ -113,91 +118,92 @@ pub struct ReadRecord {
 /// An event that violates a property by itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Misdeed {
-    /// A group admitted a write to a key that the catalog gave to the other one.
+    /// A group admitted a write to a key that the catalog gave to another one.
     AdmittedByNonOwner {
         /// The key.
         key: RawKey,
         /// The group.
-        side: Side,
+        group: DataGroup,
     },
     /// A message that was late or repeated changed a group.
     LateMessageActed {
         /// The group.
-        side: Side,
+        group: DataGroup,
     },
-    /// A request outside the moving range was refused because of the job.
+    /// A request outside the ranges of all jobs was refused because of one.
     RefusedOutside {
-        /// The key.
-        key: RawKey,
+        /// The routing keys that it asked for.
+        footprint: KeyRange,
     },
-    /// The target admitted a commit timestamp that the source had fenced.
+    /// A group told a version of a key as its newest, and it wasn't (S4).
+    StaleLatest {
+        /// The raw key.
+        key: RawKey,
+        /// The group.
+        group: DataGroup,
+    },
+    /// A target admitted a commit timestamp that the source had fenced.
     AdmittedBelowFence {
         /// The key.
         key: RawKey,
         /// The timestamp.
         commit_ts: Timestamp,
+        /// The target.
+        group: DataGroup,
     },
 }
 
 impl Scene {
     /// One of the groups.
-    pub fn group(&self, side: Side) -> &GroupScene {
-        match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        }
+    pub fn group(&self, group: DataGroup) -> &GroupScene {
+        &self.groups[&group]
     }
 }
 
 impl World {
     /// What the state says.
     pub fn scene(&self, state: &State) -> Scene {
-        let network = self.tables.networks.get(state[slot::NETWORK]);
-        let coordinators = self.tables.coordinators.get(state[slot::COORDINATORS]);
-        let open = self.tables.open_reads.get(state[slot::OPEN]);
-        let open_page = |read: &super::component::OpenRead| OpenPage {
-            read: read.read,
-            side: read.side,
-            voter: read.voter,
-            next: read.next.clone(),
-        };
+        let network = self.tables.networks.at(state[slot::NETWORK]);
+        let coordinators = self.tables.coordinators.at(state[slot::COORDINATORS]);
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let holders = control.holders.iter().map(|(job, holder)| (*job, (holder.migrator, holder.epoch)));
         Scene {
             catalog: self.tables.catalogs.get(state[slot::CATALOG]),
-            source: self.group_scene(state, Side::Source),
-            target: self.group_scene(state, Side::Target),
-            migrators: self.tables.controls.get(state[slot::CONTROL]).holders.clone(),
+            groups: self.bounds.groups().map(|group| (group, self.group_scene(state, group))).collect(),
+            holders: holders.collect(),
             late: network.late.iter().map(|late| (letter(&late.message), late.is_repeated)).collect(),
             coordinators: coordinators.copies.iter().map(|(version, _)| *version).collect(),
-            open_reads: open.iter().map(open_page).collect(),
+            open_reads: self.bounds.groups().flat_map(|group| self.open_pages(state, group)).collect(),
             record: self.record(state),
         }
     }
 
-    fn group_scene(&self, state: &State, side: Side) -> GroupScene {
-        let head = self.tables.groups.get(state[head_slot(side)]);
-        let run = self.tables.runs.get(state[run_slot(side)]);
+    fn open_pages(&self, state: &State, group: DataGroup) -> Vec<OpenPage> {
+        let open = self.tables.open_reads.at(self.site(state, group).open);
+        open.iter().map(|read| open_page(group, read)).collect()
+    }
+
+    fn group_scene(&self, state: &State, group: DataGroup) -> GroupScene {
+        let site = self.site(state, group);
+        let run = self.tables.runs.at(site.run);
         let voters = 0..run.voters.len() as u8;
         let voter_scene = |voter| VoterScene {
-            applied: self.tables.groups.get(self.applied(state, side, &run, voter)),
+            applied: self.tables.groups.get(run.applied(voter, site.head)),
             ahead: run.ahead_of(voter).iter().map(|command| self.tables.commands.get(*command)).collect(),
         };
+        let head = self.tables.groups.get(site.head);
         GroupScene { leader: run.leader, head, voters: voters.map(voter_scene).collect() }
     }
 
-    /// The number of the state that a voter has applied.
-    pub(super) fn applied(&self, state: &State, side: Side, run: &Run, voter: u8) -> u32 {
-        let at = run.voters[usize::from(voter)];
-        if at.behind == 0 { state[head_slot(side)] } else { at.state }
-    }
-
     fn record(&self, state: &State) -> Record {
-        let history = self.tables.histories.get(state[slot::HISTORY]);
+        let history = self.tables.histories.at(state[slot::HISTORY]);
         let read_record = |answered: &Answered| ReadRecord {
             read: answered.read,
+            part: answered.part.clone(),
             from: answered.from.clone(),
             returned: answered.returned.clone(),
             expected: answered.expected.clone(),
-            expected_since: history.expected(answered.read, answered.from.as_ref(), &self.bounds),
+            expected_since: history.expected(answered.read, &answered.part, answered.from.as_ref(), &self.bounds),
         };
         let mut written = BTreeMap::new();
         for (version, decided) in &history.decided {
@@ -208,7 +214,8 @@ impl World {
             written,
             reads: history.reads.iter().map(read_record).collect(),
             collected_through: history.collected_through,
-            fenced_through: history.fenced_through,
+            txns: history.txns.clone(),
+            fenced_through: history.fenced.iter().map(|(job, fenced)| (*job, fenced.through)).collect(),
             misdeeds: history.wrongs.iter().map(misdeed).collect(),
         }
     }
@@ -231,25 +238,35 @@ impl World {
     }
 
     /// The group that the catalog of the scene gives the key to.
-    pub fn owner_in(&self, scene: &Scene, key: &RawKey) -> Side {
-        side_of(scene.catalog.routes().covering(&self.bounds.key(key).routes_as).group)
+    pub fn owner_in(&self, scene: &Scene, key: &RawKey) -> DataGroup {
+        DataGroup::of(scene.catalog.routes().covering(&self.bounds.key(key).routes_as).group)
     }
+
+    /// What is left of an ended job on a group of the scene.
+    pub fn leftover_in(&self, scene: &Scene, group: DataGroup) -> Option<super::Leftover> {
+        self.leftovers(&scene.catalog, group, &scene.group(group).head)
+    }
+}
+
+pub(super) fn open_page(group: DataGroup, read: &super::component::OpenRead) -> OpenPage {
+    OpenPage { read: read.read, part: read.part.clone(), group, voter: read.voter, next: read.next.clone() }
 }
 
 pub(super) fn letter(message: &Message) -> Letter {
     match message {
         Message::Catalog(command) => Letter::Catalog(command.clone()),
-        Message::Group(side, command) => Letter::Group(*side, command.clone()),
+        Message::Group(group, command) => Letter::Group(*group, command.clone()),
     }
 }
 
 fn misdeed(wrong: &Wrong) -> Misdeed {
     match wrong {
-        Wrong::AdmittedByNonOwner { key, side } => Misdeed::AdmittedByNonOwner { key: key.clone(), side: *side },
-        Wrong::LateMessageActed { side } => Misdeed::LateMessageActed { side: *side },
-        Wrong::RefusedOutside { key } => Misdeed::RefusedOutside { key: key.clone() },
-        Wrong::AdmittedBelowFence { key, commit_ts } => {
-            Misdeed::AdmittedBelowFence { key: key.clone(), commit_ts: *commit_ts }
+        Wrong::AdmittedByNonOwner { key, group } => Misdeed::AdmittedByNonOwner { key: key.clone(), group: *group },
+        Wrong::LateMessageActed { group } => Misdeed::LateMessageActed { group: *group },
+        Wrong::RefusedOutside { footprint } => Misdeed::RefusedOutside { footprint: footprint.clone() },
+        Wrong::StaleLatest { key, group } => Misdeed::StaleLatest { key: key.clone(), group: *group },
+        Wrong::AdmittedBelowFence { key, commit_ts, group } => {
+            Misdeed::AdmittedBelowFence { key: key.clone(), commit_ts: *commit_ts, group: *group }
         }
     }
 }

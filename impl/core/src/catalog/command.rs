@@ -1,10 +1,12 @@
 //! What the default group's log may ask of the catalog, what it answers, and what it refuses.
 
-use crate::id::{CatalogVersion, GroupId, JobId, Revision, RouteId};
-use crate::job::{JobOptions, PhaseName};
+use crate::group::Window;
+use crate::id::{CatalogVersion, GroupId, JobId, NodeId, Revision, RouteId};
+use crate::job::{FailReason, JobOptions, PhaseName, SplitJob};
 use crate::key::RoutingKey;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// One command of the default group's log.
@@ -23,11 +25,25 @@ pub enum CatalogCommand {
     StartJob(StartJob),
     /// Moves a job on (J3).
     AdvanceJob(AdvanceJob),
+    /// Says which nodes are active, and what they can do (V1, V2).
+    ReportNodes {
+        /// Every active node, by the heartbeats that the leader has heard.
+        nodes: BTreeMap<NodeId, NodeReport>,
+    },
     /// Forgets terminal jobs that are too old or too many (J6).
     SweepHistory {
         /// The wall clock, in Unix milliseconds.
         now_ms: u64,
     },
+}
+
+/// What the default group knows of a node by its heartbeats (V1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Its binary can run the whole protocol.
+    pub is_capable: bool,
+    /// When it was last heard, in Unix milliseconds.
+    pub heard_at_ms: u64,
 }
 
 /// The request for a split job.
@@ -69,11 +85,13 @@ pub enum Advance {
     TakeOver,
     /// PLANNED → BACKFILL.
     BeginBackfill,
-    /// BACKFILL: fixes the provisional snapshot (P2).
-    ChooseSnapshot {
-        /// The greatest commit timestamp that the backfill carries.
-        snapshot_ts: Timestamp,
+    /// BACKFILL: fixes the versions that the pass carries (P2).
+    ChooseWindow {
+        /// The versions.
+        window: Window,
     },
+    /// BACKFILL → BACKFILL: another pass follows (P2).
+    NextRound,
     /// BACKFILL → FENCE: splits the route and marks the right part (P3).
     BeginFence,
     /// FENCE → DELTA_COPY: fixes the window of the last copy (P4).
@@ -96,19 +114,57 @@ pub enum Advance {
     ClearStaged,
     /// CLEANUP → DONE (P8).
     Finish,
+    /// FENCE, DELTA_COPY, CUTOVER → BACKFILL: the range takes writes again, under a new attempt (J10).
+    Unfence,
+    /// BACKFILL → FAILED (J7).
+    Fail {
+        /// Why.
+        reason: FailReason,
+    },
+    /// FAILED → BACKFILL: an operator lets the job go on where it stopped (J7).
+    Retry,
+    /// Any phase before the cutover is committed → ABANDONING, under a new attempt; a fenced range takes writes again (J8).
+    Abandon,
+    /// ABANDONING → ABANDONED (J8).
+    FinishAbandon,
 }
 
 impl Advance {
-    /// Whether the step changes routes as well as the record (C5).
-    pub fn changes_routes(&self) -> bool {
+    /// Whether the step only gives back what the job holds, or says who works on it: a node that can't run the protocol
+    /// doesn't stop it (V2).
+    pub fn gives_back(&self) -> bool {
         match self {
-            Advance::BeginFence | Advance::CommitCutover { .. } | Advance::ClearStaged => true,
-            Advance::TakeOver
-            | Advance::BeginBackfill
-            | Advance::ChooseSnapshot { .. }
+            Advance::TakeOver | Advance::Unfence | Advance::Fail { .. } | Advance::Abandon | Advance::FinishAbandon => {
+                true
+            }
+            Advance::BeginBackfill
+            | Advance::ChooseWindow { .. }
+            | Advance::NextRound
+            | Advance::BeginFence
             | Advance::BeginDeltaCopy { .. }
             | Advance::ArmCutover
-            | Advance::Finish => false,
+            | Advance::CommitCutover { .. }
+            | Advance::ClearStaged
+            | Advance::Finish
+            | Advance::Retry => false,
+        }
+    }
+
+    /// Whether the step changes routes as well as the record (C5).
+    pub fn changes_routes(&self, job: &SplitJob) -> bool {
+        match self {
+            Advance::BeginFence | Advance::CommitCutover { .. } | Advance::ClearStaged | Advance::Unfence => true,
+            Advance::Abandon => job.holds_fence(),
+            Advance::TakeOver
+            | Advance::BeginBackfill
+            | Advance::ChooseWindow { .. }
+            | Advance::NextRound
+            | Advance::BeginDeltaCopy { .. }
+            | Advance::ArmCutover
+            | Advance::Finish
+            | Advance::Fail { .. }
+            | Advance::Retry
+            | Advance::FinishAbandon => false,
         }
     }
 }
@@ -126,6 +182,8 @@ pub enum CatalogOutcome {
         /// Its identifier.
         job: JobId,
     },
+    /// The active nodes are known.
+    NodesReported,
     /// The record has a new revision.
     JobAdvanced {
         /// The new revision.
@@ -161,6 +219,14 @@ pub enum CatalogRejection {
         /// The revision that stands.
         current: Revision,
     },
+    /// The routes are older than what was asked for.
+    #[error("the routes are at version {current}, and {wanted} was asked for: wait until it is there")]
+    VersionNotReached {
+        /// The version asked for.
+        wanted: CatalogVersion,
+        /// The version that stands.
+        current: CatalogVersion,
+    },
     /// There is no such route.
     #[error("there is no route {route} in the catalog")]
     NoSuchRoute {
@@ -168,7 +234,7 @@ pub enum CatalogRejection {
         route: RouteId,
     },
     /// The key doesn't split the route into two parts.
-    #[error("split key {at:?} is not inside route {route}: it must lie above the start and below the end")]
+    #[error("split key {at:?} is not inside route {route}: it must lie above its start and below its end")]
     SplitKeyOutside {
         /// The route.
         route: RouteId,
@@ -217,6 +283,18 @@ pub enum CatalogRejection {
     #[error("job {job} is not live: it never was, or it has ended")]
     NoLiveJob {
         /// The identifier asked for.
+        job: JobId,
+    },
+    /// A node can't run the protocol, or hasn't said for too long that it can (V1, V2).
+    #[error("node {node} can't run the migration protocol, or was not heard of in time: upgrade it, or remove it")]
+    NodeNotCapable {
+        /// The node.
+        node: NodeId,
+    },
+    /// The cutover is committed: the job can only go on; move the range back with another job (J8, J9).
+    #[error("job {job} has handed the range over and only goes forward: move the range back with a new job")]
+    TooLateToAbandon {
+        /// The job.
         job: JobId,
     },
     /// The step doesn't belong to the job's phase (J2).

@@ -7,14 +7,16 @@ mod advance;
 mod command;
 mod route;
 
-pub use command::{Advance, AdvanceJob, CatalogCommand, CatalogOutcome, CatalogRejection, StartJob};
+pub use command::{Advance, AdvanceJob, CatalogCommand, CatalogOutcome, CatalogRejection, NodeReport, StartJob};
 pub use route::{Route, RouteState, Routes};
 
+use crate::coordinator::{Routed, route_range};
 use crate::gate::{Gate, Gates};
-use crate::id::{CatalogVersion, GroupId, JobEpoch, JobId, Revision, RouteId};
+use crate::id::{CatalogVersion, GroupId, JobEpoch, JobId, NodeId, Revision, RouteId};
 use crate::job::{Phase, Planned, SplitJob};
 use crate::key::{RoutingKey, reserved_namespace_conflict};
 use crate::persistent::OrdMap;
+use crate::range::KeyRange;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,11 +29,13 @@ pub struct CatalogLimits {
     pub history_jobs: u64,
     /// How long a terminal job is remembered, in milliseconds (J6).
     pub history_age_ms: u64,
+    /// How long a node's heartbeat counts, in milliseconds: two intervals of it (V1).
+    pub heartbeat_ms: u64,
 }
 
 impl Default for CatalogLimits {
     fn default() -> Self {
-        CatalogLimits { live_jobs: 1, history_jobs: 1000, history_age_ms: 7 * 24 * 3600 * 1000 }
+        CatalogLimits { live_jobs: 1, history_jobs: 1000, history_age_ms: 7 * 24 * 3600 * 1000, heartbeat_ms: 2_000 }
     }
 }
 
@@ -44,6 +48,7 @@ pub struct Catalog {
     next_job_id: JobId,
     live: BTreeMap<JobId, SplitJob>,
     history: OrdMap<JobId, SplitJob>,
+    nodes: BTreeMap<NodeId, NodeReport>,
     limits: CatalogLimits,
 }
 
@@ -58,6 +63,7 @@ impl Catalog {
             next_job_id: JobId(1),
             live: BTreeMap::new(),
             history: OrdMap::new(),
+            nodes: BTreeMap::new(),
             limits,
         }
     }
@@ -87,6 +93,27 @@ impl Catalog {
         self.live.keys().next().copied().unwrap_or(self.next_job_id)
     }
 
+    /// The first active node that can't run the protocol, or was not heard of in time; none are known before the first
+    /// report (V1, V2).
+    pub fn lacking(&self, now_ms: u64) -> Option<NodeId> {
+        let is_fine = |report: &NodeReport| {
+            report.is_capable && now_ms.saturating_sub(report.heard_at_ms) <= self.limits.heartbeat_ms
+        };
+        self.nodes.iter().find(|(_, report)| !is_fine(report)).map(|(node, _)| *node)
+    }
+
+    /// Who owns what of the range, by routes of at least this version (§11).
+    ///
+    /// # Errors
+    /// [`CatalogRejection::VersionNotReached`] if the routes are older: an answer would be a guess.
+    pub fn ownership(&self, range: &KeyRange, at_least: CatalogVersion) -> Result<Vec<Routed>, CatalogRejection> {
+        let current = self.routes.version;
+        if current < at_least {
+            return Err(CatalogRejection::VersionNotReached { wanted: at_least, current });
+        }
+        Ok(route_range(&self.routes, range))
+    }
+
     /// Applies one command of the log.
     ///
     /// # Errors
@@ -98,6 +125,10 @@ impl Catalog {
             }
             CatalogCommand::StartJob(request) => self.start_job(request, gates),
             CatalogCommand::AdvanceJob(request) => self.advance_job(request, gates),
+            CatalogCommand::ReportNodes { nodes } => {
+                self.nodes.clone_from(nodes);
+                Ok(CatalogOutcome::NodesReported)
+            }
             CatalogCommand::SweepHistory { now_ms } => Ok(self.sweep_history(*now_ms)),
         }
     }
@@ -105,18 +136,21 @@ impl Catalog {
     // C2
     fn check_version(&self, expected: CatalogVersion, gates: Gates) -> Result<(), CatalogRejection> {
         let current = self.routes.version;
-        if gates.stands(Gate::CatalogCas) && expected != current {
+        if !gates.passes(Gate::CatalogCas, expected == current) {
             return Err(CatalogRejection::VersionMoved { expected, current });
         }
         Ok(())
     }
 
-    fn splittable(&self, id: RouteId, at: &RoutingKey) -> Result<&Route, CatalogRejection> {
-        let route = self.routes.by_id(id).ok_or(CatalogRejection::NoSuchRoute { route: id })?;
-        if route.range.split_at(at).is_none() {
-            return Err(CatalogRejection::SplitKeyOutside { route: id, at: at.clone() });
+    fn check_capable(&self, now_ms: u64, gates: Gates) -> Result<(), CatalogRejection> {
+        match self.lacking(now_ms) {
+            Some(node) if gates.stands(Gate::CapableNodes) => Err(CatalogRejection::NodeNotCapable { node }),
+            Some(_) | None => Ok(()),
         }
-        Ok(route)
+    }
+
+    fn route(&self, id: RouteId) -> Result<&Route, CatalogRejection> {
+        self.routes.by_id(id).ok_or(CatalogRejection::NoSuchRoute { route: id })
     }
 
     // C4: the job's range must not change under it.
@@ -128,16 +162,19 @@ impl Catalog {
         gates: Gates,
     ) -> Result<CatalogOutcome, CatalogRejection> {
         self.check_version(expected, gates)?;
-        let route = self.splittable(id, at)?.clone();
+        let route = self.route(id)?.clone();
+        if route.range.split_at(at).is_none() {
+            return Err(CatalogRejection::SplitKeyOutside { route: id, at: at.clone() });
+        }
         if gates.stands(Gate::SplitOverlap) {
-            self.check_overlap(&route)?;
+            self.check_overlap(&route.range)?;
         }
         self.split_route(&route, at, RouteState::Active);
         Ok(CatalogOutcome::RoutesChanged { version: self.routes.version })
     }
 
-    fn check_overlap(&self, route: &Route) -> Result<(), CatalogRejection> {
-        match self.live.values().find(|job| job.range.intersects(&route.range)) {
+    fn check_overlap(&self, range: &KeyRange) -> Result<(), CatalogRejection> {
+        match self.live.values().find(|job| job.range.intersects(range)) {
             Some(job) => Err(CatalogRejection::SplitJobOverlap { job: job.id }),
             None => Ok(()),
         }
@@ -162,10 +199,13 @@ impl Catalog {
         if live >= self.limits.live_jobs {
             return Err(CatalogRejection::TooManyJobs { live, limit: self.limits.live_jobs });
         }
-        let route = self.splittable(request.route, &request.split_key)?.clone();
-        let (_, range) = route.range.split_at(&request.split_key).expect("the key was found to split the range");
+        let route = self.route(request.route)?.clone();
+        let Some(range) = route.from_key(&request.split_key) else {
+            return Err(CatalogRejection::SplitKeyOutside { route: route.id, at: request.split_key.clone() });
+        };
         self.check_target(request.target, &route)?;
-        self.check_overlap(&route)?;
+        self.check_overlap(&route.range)?;
+        self.check_capable(request.now_ms, gates)?;
         if let Some(family) = reserved_namespace_conflict(&range) {
             return Err(CatalogRejection::ReservedRange { prefix: RoutingKey::from(family.prefix()) });
         }

@@ -37,6 +37,17 @@ pub struct Route {
     pub min_read_ts: Timestamp,
 }
 
+impl Route {
+    /// The part of the route from the key on: what a job moves. All of it, if the key is its first one, so that a range
+    /// that has become a route can move on and move back.
+    pub fn from_key(&self, key: &RoutingKey) -> Option<KeyRange> {
+        if self.range.start() == key {
+            return Some(self.range.clone());
+        }
+        self.range.split_at(key).map(|(_, right)| right)
+    }
+}
+
 /// The routes at one catalog version: what coordinators and groups hold copies of (C1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Routes {

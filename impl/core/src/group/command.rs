@@ -1,21 +1,25 @@
-//! What a data group's log may ask, what it answers, and what it refuses.
+//! What a data group's log may ask, and what it answers.
 
 use super::copy::BracketBatch;
 use super::ownership::Adoption;
-use crate::id::{BatchSeq, CatalogVersion, CopyRound, GroupId, JobEpoch, JobId, Token};
-use crate::key::{BracketId, RawKey};
+use crate::id::{CatalogVersion, CopyRound, JobId, Token};
+use crate::key::RawKey;
 use crate::range::KeyRange;
 use crate::store::Row;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{PhysicalMs, Timestamp};
+use crate::txn::TxnId;
 use crate::version::Content;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// One command of a data group's log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum GroupCommand {
     /// Writes versions (§11).
     Write(WriteRequest),
+    /// Deletes what lies under a prefix (§11).
+    DeletePrefix(DeletePrefix),
+    /// A step of a transaction (X1–X4).
+    Txn(TxnCommand),
     /// Lets reads at a timestamp be served: nothing at or below it is admitted afterwards (T5).
     BindRead(BindRead),
     /// Adopts what the catalog says about this group (O1).
@@ -24,6 +28,11 @@ pub enum GroupCommand {
     Collect {
         /// Reads below it are refused afterwards.
         through: Timestamp,
+    },
+    /// Lets timestamps up to a physical time be written and bound (T3).
+    RaiseCeiling {
+        /// The last millisecond of them.
+        ceiling: PhysicalMs,
     },
     /// A step of a split job (J4).
     Job(JobCommand),
@@ -36,6 +45,61 @@ pub struct WriteRequest {
     pub mutations: Vec<Mutation>,
     /// The commit timestamp, chosen by the coordinator or by the caller.
     pub commit_ts: Timestamp,
+    /// The catalog version that it was routed by, if the client observes one.
+    pub routed_by: Option<CatalogVersion>,
+}
+
+/// A deletion of every visible row under a raw prefix, as far as one group owns them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DeletePrefix {
+    /// The raw prefix.
+    pub prefix: RawKey,
+    /// The routing keys that this group is asked for: its part of what the prefix can reach.
+    pub part: KeyRange,
+    /// The commit timestamp of the tombstones.
+    pub commit_ts: Timestamp,
+    /// The catalog version that it was routed by, if the client observes one.
+    pub routed_by: Option<CatalogVersion>,
+}
+
+/// A step of a transaction on the keys that one group owns.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TxnCommand {
+    /// The transaction.
+    pub txn: TxnId,
+    /// The timestamp of its versions, fixed when it is prepared (X1).
+    pub commit_ts: Timestamp,
+    /// The catalog version that it was routed by, if the client observes one.
+    pub routed_by: Option<CatalogVersion>,
+    /// What is to be done.
+    pub action: TxnAction,
+}
+
+/// What a transaction asks of a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TxnAction {
+    /// All keys are the group's: check, write and decide in one entry.
+    OnePhase {
+        /// What becomes of each key; the primary is one of them.
+        mutations: Vec<Mutation>,
+    },
+    /// Lock the keys.
+    Prepare {
+        /// What becomes of each key if the transaction commits.
+        mutations: Vec<Mutation>,
+        /// From then on others may settle the locks, in Unix milliseconds.
+        expires_at_ms: u64,
+    },
+    /// Write the versions of locked keys.
+    Commit {
+        /// The raw keys.
+        keys: Vec<RawKey>,
+    },
+    /// Release the locks; where the primary is among the keys, roll the transaction back.
+    Abort {
+        /// The raw keys.
+        keys: Vec<RawKey>,
+    },
 }
 
 /// What becomes of one key.
@@ -73,7 +137,10 @@ pub struct JobCommand {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum JobAction {
     /// Source: track the least admitted timestamp and keep every version from now on (G1, G2).
-    ArmTracker,
+    ArmTracker {
+        /// The pass that the tracking is for: a later one starts a register of its own (P2).
+        round: CopyRound,
+    },
     /// Source: refuse new writes (G3).
     ArmWriteFence,
     /// Source: refuse reads that were routed before this version (G4).
@@ -81,6 +148,8 @@ pub enum JobAction {
         /// The version that the cutover will make.
         expected_cutover_version: CatalogVersion,
     },
+    /// Source: take writes and reads again; copying goes on (J10).
+    Unfence,
     /// Source: delete rows of the range that has moved away (P8).
     DeleteMoved {
         /// The first row to delete: if another is, the command has been applied before.
@@ -105,6 +174,14 @@ pub enum JobAction {
         /// The last row that was moved: if another was, the command has been applied before.
         after: Option<RowPosition>,
         /// The most rows to move.
+        limit: u64,
+    },
+    /// Target: delete staged rows of a job that is abandoned (J8).
+    DiscardStaged {
+        /// The first row to delete: if another is, the command has been applied before. Absent if there is none, to make
+        /// the attempt known.
+        from: Option<RowPosition>,
+        /// The most rows to delete.
         limit: u64,
     },
     /// Either side: forget everything about the job, and refuse its late commands (G10).
@@ -145,6 +222,25 @@ pub enum Outcome {
         /// Their commit timestamp.
         commit_ts: Timestamp,
     },
+    /// The transaction holds its locks here.
+    Prepared,
+    /// The transaction has committed here, now or before.
+    Committed {
+        /// Its commit timestamp.
+        commit_ts: Timestamp,
+    },
+    /// The transaction's locks are released here.
+    Aborted,
+    /// Tombstones are stored.
+    PrefixDeleted {
+        /// How many.
+        rows: u64,
+    },
+    /// Timestamps up to here can be written and bound.
+    CeilingRaised {
+        /// The last millisecond of them.
+        ceiling: PhysicalMs,
+    },
     /// Reads up to here can be served by every voter that has applied this.
     Bound {
         /// The bound.
@@ -179,122 +275,4 @@ pub enum Outcome {
     },
     /// The job is forgotten here.
     Closed,
-}
-
-/// Why a group refused; nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Error)]
-pub enum Rejection {
-    /// A job is moving the range: writes wait (G3, O2).
-    #[error("the range is fenced for writes while it moves: retry")]
-    RouteWriteFenced,
-    /// The range belongs to another group now (O2).
-    #[error("the range moved to group {to} in catalog version {version}: route again")]
-    RouteMoved {
-        /// The version in which it moved.
-        version: CatalogVersion,
-        /// The group that owns it.
-        to: GroupId,
-    },
-    /// The range is being handed over; the reader must learn the newest routes first (G4).
-    #[error("the range is being handed over in catalog version {expected}: refresh the routes and retry")]
-    CutoverPending {
-        /// The version that the cutover will make.
-        expected: CatalogVersion,
-    },
-    /// The group doesn't know yet that it owns the range, or doesn't own it (O2, G5).
-    #[error("this group cannot tell that it owns the range: refresh the routes and retry")]
-    OwnershipUnknown,
-    /// The commit timestamp is at or below a floor (G5, C3, T5).
-    #[error("commit timestamp must be above {floor}: observe it and retry")]
-    TimestampTooLow {
-        /// The greatest timestamp that is too low.
-        floor: Timestamp,
-    },
-    /// Another version of the key has this commit timestamp.
-    #[error("another version of the key has this commit timestamp: choose a greater one")]
-    TimestampTaken,
-    /// The read needs a promise first (T5).
-    #[error("reads are bound up to {read_bound} only: bind the read, then retry")]
-    ReadNotBound {
-        /// The bound.
-        read_bound: Timestamp,
-    },
-    /// The versions that the read needs were collected.
-    #[error("versions below {horizon} have been collected: read at it or above")]
-    ReadTooOld {
-        /// The least timestamp that can be read at.
-        horizon: Timestamp,
-    },
-    /// The request carries no catalog version (§11).
-    #[error("the request carries no catalog version: the first server must stamp it")]
-    NotStamped,
-    /// A user write touches a control namespace (K5).
-    #[error("key {key} lies in a control namespace, which users can't write")]
-    ControlNamespace {
-        /// The key.
-        key: RawKey,
-    },
-    /// The adoption is older than what the group follows (O1).
-    #[error("the group follows catalog version {applied} already")]
-    StaleCatalog {
-        /// The version that it follows.
-        applied: CatalogVersion,
-    },
-    /// The command belongs to an attempt that is over (J4).
-    #[error("the job's newest attempt here is {newest}: this command is of an older one")]
-    StaleEpoch {
-        /// The newest epoch applied.
-        newest: JobEpoch,
-    },
-    /// The job has ended on this group (G10).
-    #[error("job {job} is closed on this group")]
-    JobClosed {
-        /// The job.
-        job: JobId,
-    },
-    /// The guard stands with other parameters, or the group has the other role in the job (§8).
-    #[error("the guard stands with other parameters in the same attempt of the job")]
-    ConflictingGuard,
-    /// A batch is missing before this one (G6).
-    #[error("bracket {bracket:?} has batches up to {high} and can't take {seq}: send those between first")]
-    ImportBatchGap {
-        /// The bracket.
-        bracket: BracketId,
-        /// The highest batch that is staged.
-        high: BatchSeq,
-        /// The batch that came.
-        seq: BatchSeq,
-    },
-    /// A row of the batch doesn't route into the range (K3).
-    #[error("row {key} does not route into the range of the job")]
-    ForeignRow {
-        /// The raw key.
-        key: RawKey,
-    },
-    /// The step needs the range to belong to this group, or no longer to it (P7, P8).
-    #[error("the group's ownership of the range doesn't allow this step of the job")]
-    WrongOwnership,
-}
-
-impl Rejection {
-    /// Whether only a job can be the reason: what S11 forbids outside the moving range.
-    pub fn is_caused_by_a_job(&self) -> bool {
-        match self {
-            Rejection::RouteWriteFenced | Rejection::RouteMoved { .. } | Rejection::CutoverPending { .. } => true,
-            Rejection::OwnershipUnknown
-            | Rejection::TimestampTooLow { .. }
-            | Rejection::TimestampTaken
-            | Rejection::ReadNotBound { .. }
-            | Rejection::ReadTooOld { .. }
-            | Rejection::NotStamped
-            | Rejection::ControlNamespace { .. }
-            | Rejection::StaleCatalog { .. }
-            | Rejection::StaleEpoch { .. }
-            | Rejection::JobClosed { .. }
-            | Rejection::ConflictingGuard
-            | Rejection::ImportBatchGap { .. }
-            | Rejection::ForeignRow { .. }
-            | Rejection::WrongOwnership => false,
-        }
-    }
 }

@@ -1,9 +1,10 @@
 //! Copying a range: what the source exports, what the target stages, and how far they have come (K3, P2, P4, G6, G7).
 
 use super::Group;
-use super::command::{JobCommand, Outcome, Rejection};
+use super::command::{JobCommand, Outcome};
 use super::guards::{Role, TargetGuards};
 use super::ownership::Ownership;
+use super::rejection::Rejection;
 use crate::gate::{Gate, Gates};
 use crate::id::{BatchSeq, CopyRound};
 use crate::job::JobOptions;
@@ -87,6 +88,8 @@ pub struct BracketProgress {
 pub struct ImportProgress {
     /// The newest pass.
     pub round: CopyRound,
+    /// Rows that it has staged: how much was left for it tells how much the next one will be left (P2).
+    pub rows: u64,
     /// The brackets that have had a batch in it.
     pub brackets: BTreeMap<BracketId, BracketProgress>,
 }
@@ -97,7 +100,7 @@ impl ImportProgress {
         if self.round == round {
             return self.clone();
         }
-        ImportProgress { round, brackets: BTreeMap::new() }
+        ImportProgress { round, rows: 0, brackets: BTreeMap::new() }
     }
 
     /// Whether every bracket of the range's plan is done in this pass.
@@ -113,6 +116,7 @@ impl ImportProgress {
         for batch in batches {
             let at = BracketProgress { high: batch.seq, cursor: batch.cursor.clone(), done: batch.done };
             progress.brackets.insert(batch.bracket, at);
+            progress.rows += batch.rows.len() as u64;
         }
         progress
     }
@@ -271,14 +275,18 @@ impl<S: VersionStore> Group<S> {
         }
         guards.imported = progress;
         let count = rows.len() as u64;
-        self.stage(command, guards, rows);
+        self.stage(command, guards, rows, gates);
         Ok(Outcome::Imported { rows: count })
     }
 
-    fn stage(&mut self, command: &JobCommand, mut guards: TargetGuards, rows: Vec<&Row>) {
+    fn stage(&mut self, command: &JobCommand, mut guards: TargetGuards, rows: Vec<&Row>, gates: Gates) {
         for row in rows {
             self.store.put(Keyspace::Staged, &row.key, &row.version);
             guards.max_imported_ts = guards.max_imported_ts.max(row.version.commit_ts);
+        }
+        // The guards go with the job; that these versions are here stays.
+        if gates.stands(Gate::ImportsCountAsCommitted) {
+            self.last_commit_ts = self.last_commit_ts.max(guards.max_imported_ts);
         }
         let job = command.token.job;
         self.ownership.assign(&command.range, |current| match current {

@@ -2,7 +2,7 @@
 
 use super::command::RowPosition;
 use super::copy::ImportProgress;
-use crate::id::{CatalogVersion, JobEpoch, JobId};
+use crate::id::{CatalogVersion, CopyRound, JobEpoch, JobId};
 use crate::range::KeyRange;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,17 +40,35 @@ pub struct SourceGuards {
 }
 
 /// The least commit timestamp admitted for the range since the tracker was armed: a register, whatever the load (G1, D3).
+///
+/// Every pass of the copy has a register of its own, so that a catch-up round can start where the one before ended (P2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WriteTracker {
-    /// The least timestamp admitted; absent while none was.
+    /// The pass that the register is for.
+    pub round: CopyRound,
+    /// The least timestamp admitted since the pass began; absent while none was.
     pub least: Option<Timestamp>,
+    /// The least timestamp admitted from the beginning of the pass before until this one began.
+    pub least_before: Option<Timestamp>,
     /// Reads below it were refused when the tracker was armed: what the pin can't bring back (G2).
     pub horizon: Timestamp,
 }
 
 impl WriteTracker {
+    pub(super) fn new(round: CopyRound, horizon: Timestamp) -> WriteTracker {
+        WriteTracker { round, least: None, least_before: None, horizon }
+    }
+
     pub(super) fn record(&mut self, commit_ts: Timestamp) {
         self.least = Some(self.least.map_or(commit_ts, |least| least.min(commit_ts)));
+    }
+
+    /// Begins a later pass; a pass that has begun before begins no more.
+    pub(super) fn begin(&mut self, round: CopyRound) {
+        if round > self.round {
+            self.round = round;
+            self.least_before = self.least.take();
+        }
     }
 }
 

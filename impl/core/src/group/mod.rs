@@ -3,24 +3,30 @@
 //! Everything that decides about a request or a job command is in this state: ownership, guards, floors, versions. A
 //! voter that has applied a prefix of the log knows all that prefix knows, and nothing else (A6).
 
+mod admission;
 mod command;
 mod copy;
 mod guards;
 mod ownership;
+mod prefix;
 mod read;
+mod rejection;
 mod status;
 mod sweep;
+mod txn;
 mod write;
 
 pub use command::{
-    BindRead, GroupCommand, JobAction, JobCommand, Mutation, Outcome, Rejection, RowPosition, WriteRequest,
+    BindRead, DeletePrefix, GroupCommand, JobAction, JobCommand, Mutation, Outcome, RowPosition, TxnAction, TxnCommand,
+    WriteRequest,
 };
 pub use copy::{BracketBatch, BracketProgress, Cursor, CursorTag, ImportProgress, Window, next_import};
 pub use guards::{
     ClosedJobs, JobGuards, Promotion, ReadFence, Readiness, Role, SourceGuards, TargetGuards, WriteTracker,
 };
 pub use ownership::{Adoption, Floors, Ownership, OwnershipMap, Purpose};
-pub use read::{ReadAnswer, ReadRequest, ReadShape, SeenRow};
+pub use read::{LatestRequest, ReadAnswer, ReadRequest, ReadShape, SeenRow};
+pub use rejection::Rejection;
 pub use status::{GroupStatus, VoterReport};
 
 use crate::catalog::Routes;
@@ -28,7 +34,7 @@ use crate::gate::{Gate, Gates};
 use crate::id::{CatalogVersion, GroupId, JobId, Token};
 use crate::range::KeyRange;
 use crate::store::VersionStore;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{PhysicalMs, Timestamp};
 use std::collections::BTreeMap;
 
 /// The replicated state of a data group over a store `S`.
@@ -41,6 +47,7 @@ pub struct Group<S> {
     last_commit_ts: Timestamp,
     read_bound: Timestamp,
     collected_through: Timestamp,
+    ceiling: PhysicalMs,
     jobs: BTreeMap<JobId, JobGuards>,
     closed: ClosedJobs,
 }
@@ -76,6 +83,7 @@ impl<S: VersionStore> Group<S> {
             last_commit_ts: Timestamp::ZERO,
             read_bound: Timestamp::ZERO,
             collected_through: Timestamp::ZERO,
+            ceiling: PhysicalMs::ZERO,
             jobs: BTreeMap::new(),
             closed: ClosedJobs::default(),
         };
@@ -148,11 +156,23 @@ impl<S: VersionStore> Group<S> {
     pub fn apply(&mut self, command: &GroupCommand, context: &ApplyContext<'_>) -> Result<Outcome, Rejection> {
         match command {
             GroupCommand::Write(request) => self.write(request, context),
+            GroupCommand::DeletePrefix(request) => self.delete_prefix(request, context),
+            GroupCommand::Txn(command) => self.txn(command, context),
             GroupCommand::BindRead(request) => self.bind_read(request, context.gates),
             GroupCommand::Adopt(adoption) => self.check_adoption(adoption, context.gates),
             GroupCommand::Collect { through } => Ok(self.collect(*through, context.gates)),
+            GroupCommand::RaiseCeiling { ceiling } => Ok(self.raise_ceiling(*ceiling)),
             GroupCommand::Job(command) => self.apply_job(command, context.gates),
         }
+    }
+
+    // T3: it only grows; the clock of the leader that asked for it has stayed below.
+    fn raise_ceiling(&mut self, ceiling: PhysicalMs) -> Outcome {
+        if ceiling <= self.ceiling {
+            return Outcome::Unchanged;
+        }
+        self.ceiling = ceiling;
+        Outcome::CeilingRaised { ceiling }
     }
 
     // O1: the version never goes back.
@@ -180,8 +200,8 @@ impl<S: VersionStore> Group<S> {
     fn apply_job(&mut self, command: &JobCommand, gates: Gates) -> Result<Outcome, Rejection> {
         self.check_token(command.token, gates)?;
         match &command.action {
-            JobAction::ArmTracker => self.arm_source(command, |guards, horizon, _| {
-                guards.tracker.get_or_insert(WriteTracker { least: None, horizon });
+            JobAction::ArmTracker { round } => self.arm_source(command, |guards, horizon, _| {
+                guards.tracker.get_or_insert_with(|| WriteTracker::new(*round, horizon)).begin(*round);
                 Ok(())
             }),
             JobAction::ArmWriteFence => self.arm_source(command, |guards, _, _| {
@@ -191,6 +211,11 @@ impl<S: VersionStore> Group<S> {
             JobAction::ArmReadFence { expected_cutover_version } => {
                 self.arm_read_fence(command, *expected_cutover_version)
             }
+            JobAction::Unfence => self.arm_source(command, |guards, _, _| {
+                guards.write_fence = false;
+                guards.read_fence = None;
+                Ok(())
+            }),
             JobAction::DeleteMoved { from, limit } => self.delete_moved(command, from, *limit, gates),
             JobAction::Import { round, batches } => self.import(command, *round, batches, gates),
             JobAction::ArmReadiness { floor } => self.arm_target(command, |guards| {
@@ -198,7 +223,8 @@ impl<S: VersionStore> Group<S> {
                 guards.readiness = Some(Readiness { floor: raised });
             }),
             JobAction::Promote { after, limit } => self.promote(command, after.as_ref(), *limit, gates),
-            JobAction::Close { oldest_live_job } => Ok(self.close(command, *oldest_live_job)),
+            JobAction::DiscardStaged { from, limit } => self.discard_staged(command, from.as_ref(), *limit, gates),
+            JobAction::Close { oldest_live_job } => self.close(command, *oldest_live_job, gates),
         }
     }
 
@@ -271,11 +297,17 @@ impl<S: VersionStore> Group<S> {
         })
     }
 
-    // G10: what the job left is forgotten in the same entry that remembers its end.
-    fn close(&mut self, command: &JobCommand, oldest_live_job: JobId) -> Outcome {
+    // G10: what the job left is forgotten in the same entry that remembers its end; J8: not while rows of it are staged.
+    fn close(&mut self, command: &JobCommand, oldest_live_job: JobId, gates: Gates) -> Result<Outcome, Rejection> {
         let job = command.token.job;
         if self.closed.contains(job) && !self.jobs.contains_key(&job) {
-            return Outcome::Unchanged;
+            return Ok(Outcome::Unchanged);
+        }
+        let is_target = self.jobs.get(&job).is_some_and(|guards| guards.target().is_some());
+        let is_here = self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here());
+        let has_staged = is_target && !is_here && self.first_staged(&command.range).is_some();
+        if !gates.passes(Gate::CloseLeavesNoStagedRow, !has_staged) {
+            return Err(Rejection::StagedRowsLeft);
         }
         self.jobs.remove(&job);
         self.closed.close(job, oldest_live_job);
@@ -285,7 +317,7 @@ impl<S: VersionStore> Group<S> {
                 current.clone()
             }
         });
-        Outcome::Closed
+        Ok(Outcome::Closed)
     }
 
     /// Reads of the range below it are refused: their versions may be gone.

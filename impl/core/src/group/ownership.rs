@@ -3,7 +3,7 @@
 //! The map covers the whole key space. Only log commands change it, so that two voters with the same log decide alike;
 //! a catalog copy on the node decides nothing here (O3).
 
-use super::command::Rejection;
+use super::rejection::Rejection;
 use crate::catalog::{Route, RouteState, Routes};
 use crate::id::{CatalogVersion, GroupId, JobId};
 use crate::key::RoutingKey;
@@ -44,6 +44,8 @@ pub struct Floors {
     pub min_read_ts: Timestamp,
     /// The job whose staged rows belong to the range.
     pub staged_for: Option<JobId>,
+    /// The catalog version in which the group became the owner: a request that was routed before it was not routed here.
+    pub owned_since: CatalogVersion,
 }
 
 /// What a request wants to do.
@@ -65,6 +67,11 @@ impl Ownership {
             (Ownership::Moved { version, to }, _) => Err(Rejection::RouteMoved { version: *version, to: *to }),
             (Ownership::Incoming { .. } | Ownership::Foreign, _) => Err(Rejection::OwnershipUnknown),
         }
+    }
+
+    /// Whether the group serves the range, and takes no writes.
+    pub fn is_fenced(&self) -> bool {
+        matches!(self, Ownership::WriteFenced(_))
     }
 
     /// Whether the group serves the range in some way.
@@ -90,21 +97,19 @@ impl OwnershipMap {
 
     /// The parts of the range and what the group may do with each, in order.
     pub fn within<'a>(&'a self, range: &'a KeyRange) -> impl Iterator<Item = (KeyRange, &'a Ownership)> {
-        self.segments().filter_map(move |(segment, ownership)| Some((segment.intersection(range)?, ownership)))
+        let first = self.by_start.range(..=range.start()).next_back().expect("the map covers every key").0;
+        let here = self.by_start.range(first.clone()..);
+        let ends = here.clone().skip(1).map(|(start, _)| Some(start)).chain(std::iter::once(None));
+        here.zip(ends).map_while(move |((start, ownership), end)| {
+            let segment = KeyRange::new(start.clone(), end.cloned()).expect("starts ascend, so no segment is empty");
+            Some((segment.intersection(range)?, ownership))
+        })
     }
 
     /// What the group may do with the key.
     pub fn at(&self, key: &RoutingKey) -> &Ownership {
         let (_, ownership) = self.by_start.range(..=key.clone()).next_back().expect("the map covers every key");
         ownership
-    }
-
-    fn segments(&self) -> impl Iterator<Item = (KeyRange, &Ownership)> {
-        let ends = self.by_start.keys().skip(1).cloned().map(Some).chain(std::iter::once(None));
-        self.by_start.iter().zip(ends).map(|((start, ownership), end)| {
-            let range = KeyRange::new(start.clone(), end).expect("starts ascend, so no segment is empty");
-            (range, ownership)
-        })
     }
 
     /// Changes what the group may do with every part of the range.
@@ -149,7 +154,12 @@ impl Adoption {
 /// The ownership that follows for `group` when the catalog says `route` (O1, G9).
 pub(super) fn adopted(current: &Ownership, route: &Route, version: CatalogVersion, group: GroupId) -> Ownership {
     if route.group == group {
+        let owned_since = match current {
+            Ownership::Owned(floors) | Ownership::WriteFenced(floors) => floors.owned_since,
+            Ownership::Incoming { .. } | Ownership::Moved { .. } | Ownership::Foreign => version,
+        };
         let floors = Floors {
+            owned_since,
             min_write_ts_exclusive: route.min_write_ts_exclusive,
             min_read_ts: route.min_read_ts,
             staged_for: route.staged_for,

@@ -4,15 +4,17 @@
 //! the log admits nothing at or below, so every such voter sees the same versions for ever.
 
 use super::Group;
-use super::command::{BindRead, Outcome, Rejection};
+use super::command::{BindRead, Outcome};
 use super::guards::JobGuards;
 use super::ownership::{Ownership, Purpose};
+use super::rejection::Rejection;
 use crate::gate::{Gate, Gates};
 use crate::id::{CatalogVersion, JobId};
-use crate::key::{RawInterval, RawKey, RoutingKey, route_key};
+use crate::key::{RawInterval, RawKey, RoutingKey, protected_namespace, route_key};
 use crate::range::KeyRange;
 use crate::store::{Direction, Keyspace, Row, VersionStore};
 use crate::timestamp::Timestamp;
+use crate::txn::Lock;
 use crate::version::{Version, newest_of, visible_at};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,15 @@ pub enum ReadShape {
         /// The most rows to return.
         limit: u64,
     },
+}
+
+/// A question for the newest version of a key, whatever its timestamp; only a leader can answer it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LatestRequest {
+    /// The raw key.
+    pub key: RawKey,
+    /// The catalog version that it was routed by; the first server stamps it.
+    pub routed_by: Option<CatalogVersion>,
 }
 
 /// What a read saw: visible rows only, in the order of the walk.
@@ -93,12 +104,51 @@ impl<S: VersionStore> Group<S> {
         if gates.stands(Gate::ServedReadsBind) && request.read_ts > self.read_bound {
             return Err(Rejection::ReadNotBound { read_bound: self.read_bound });
         }
+        if gates.stands(Gate::LocksBlockReads) {
+            self.check_decided(request)?;
+        }
         Ok(self.read_admitted(request, gates))
+    }
+
+    /// The commit timestamp of the key's newest version, a tombstone's too, from a leader that has applied its log.
+    ///
+    /// # Errors
+    /// A [`Rejection`]; a locked key has no newest version yet.
+    pub fn latest(&self, request: &LatestRequest, gates: Gates) -> Result<Option<Timestamp>, Rejection> {
+        self.check_current(request, gates)?;
+        if gates.stands(Gate::LocksBlockReads) {
+            self.check_unlocked(&request.key, None, Gates::all())?;
+        }
+        let newest = match gates.stands(Gate::LatestSeesStaged) {
+            true => self.candidate(&request.key, Timestamp::MAX, gates),
+            false => self.store.newest_at(Keyspace::Live, &request.key, Timestamp::MAX),
+        };
+        Ok(newest.map(|version| version.commit_ts))
+    }
+
+    pub(super) fn check_current(&self, request: &LatestRequest, gates: Gates) -> Result<(), Rejection> {
+        self.check_served(&KeyRange::point(&route_key(&request.key)), request.routed_by, gates)
+    }
+
+    // X5: from the bound on no lock at or below it is added, so that an answer without one stays right.
+    fn check_decided(&self, request: &ReadRequest) -> Result<(), Rejection> {
+        let interval = match &request.shape {
+            ReadShape::Point { key } => RawInterval::point(key),
+            ReadShape::Scan { interval, .. } => interval.clone(),
+        };
+        let footprint = request.footprint();
+        let is_met =
+            |key: &RawKey, lock: &Lock| lock.commit_ts <= request.read_ts && footprint.contains(&route_key(key));
+        match self.store.locks(&interval).find(|(key, lock)| is_met(key, lock)) {
+            Some((key, lock)) => Err(Rejection::KeyLocked { key, lock: Box::new(lock) }),
+            None => Ok(()),
+        }
     }
 
     /// Serves a further page of a read that was admitted before and has been pinned since (P8).
     pub fn read_admitted(&self, request: &ReadRequest, gates: Gates) -> ReadAnswer {
         match &request.shape {
+            ReadShape::Point { key } if is_hidden(key, gates) => ReadAnswer::default(),
             ReadShape::Point { key } => {
                 ReadAnswer { rows: self.look(key, request.read_ts, gates).into_iter().collect(), next: None }
             }
@@ -111,6 +161,7 @@ impl<S: VersionStore> Group<S> {
     // T5
     pub(super) fn bind_read(&mut self, request: &BindRead, gates: Gates) -> Result<Outcome, Rejection> {
         self.check_readable(request, gates)?;
+        self.check_ceiling(request.read_ts, gates)?;
         if request.read_ts <= self.read_bound {
             return Ok(Outcome::Unchanged);
         }
@@ -118,24 +169,36 @@ impl<S: VersionStore> Group<S> {
         Ok(Outcome::Bound { read_bound: self.read_bound })
     }
 
-    /// The one check that every read passes (§11).
     fn check_readable(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
-        if gates.stands(Gate::ReadsCarryVersion) && request.routed_by.is_none() {
-            return Err(Rejection::NotStamped);
-        }
-        self.check_owned(request, gates)?;
-        self.check_read_fence(request, gates)?;
+        self.check_served(&request.footprint, request.routed_by, gates)?;
         let horizon = self.read_horizon(&request.footprint);
         if request.read_ts < horizon { Err(Rejection::ReadTooOld { horizon }) } else { Ok(()) }
     }
 
+    /// The one check that every look at rows passes (§11): stamped, owned as a whole, and not being handed over.
+    fn check_served(
+        &self,
+        footprint: &KeyRange,
+        routed_by: Option<CatalogVersion>,
+        gates: Gates,
+    ) -> Result<(), Rejection> {
+        if !gates.passes(Gate::ReadsCarryVersion, routed_by.is_some()) {
+            return Err(Rejection::NotStamped);
+        }
+        self.check_owned(footprint, gates)?;
+        self.check_read_fence(footprint, routed_by, gates)
+    }
+
     // O2, G5
-    fn check_owned(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
+    fn check_owned(&self, footprint: &KeyRange, gates: Gates) -> Result<(), Rejection> {
         let parts = if gates.stands(Gate::WholeIntervalOwned) { usize::MAX } else { 1 };
-        for (_, ownership) in self.ownership.within(&request.footprint).take(parts) {
-            let floors = ownership.check(Purpose::Read)?;
-            let ready = floors.staged_for.is_none_or(|job| self.is_ready(job));
-            if gates.stands(Gate::StagedReadiness) && !ready {
+        for (_, ownership) in self.ownership.within(footprint).take(parts) {
+            let floors = match ownership.check(Purpose::Read) {
+                Err(Rejection::OwnershipUnknown) if !gates.stands(Gate::UnknownOwnerRefused) => continue,
+                checked => checked?,
+            };
+            let is_ready = floors.staged_for.is_none_or(|job| self.is_ready(job));
+            if !gates.passes(Gate::StagedReadiness, is_ready) {
                 return Err(Rejection::OwnershipUnknown);
             }
         }
@@ -149,16 +212,19 @@ impl<S: VersionStore> Group<S> {
     }
 
     // G4: a read without a version is older than any cutover.
-    fn check_read_fence(&self, request: &BindRead, gates: Gates) -> Result<(), Rejection> {
-        if !gates.stands(Gate::ReadFence) {
-            return Ok(());
-        }
+    fn check_read_fence(
+        &self,
+        footprint: &KeyRange,
+        routed_by: Option<CatalogVersion>,
+        gates: Gates,
+    ) -> Result<(), Rejection> {
         let keeps_to_range = gates.stands(Gate::GuardsKeepToRange);
-        let is_met = |guards: &&JobGuards| guards.range.intersects(&request.footprint) || !keeps_to_range;
+        let is_met = |guards: &&JobGuards| guards.range.intersects(footprint) || !keeps_to_range;
         let met = self.jobs.values().filter(is_met);
         for fence in met.filter_map(JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
             let expected = fence.expected_cutover_version;
-            if request.routed_by.is_some_and(|version| version < expected) {
+            let is_newer = routed_by.is_none_or(|version| version >= expected);
+            if !gates.passes(Gate::ReadFence, is_newer) {
                 return Err(Rejection::CutoverPending { expected });
             }
         }
@@ -180,7 +246,8 @@ impl<S: VersionStore> Group<S> {
         } else {
             Box::new(std::iter::empty())
         };
-        let keys = merged_keys(live, staged, direction).filter(|key| range.contains(&route_key(key)));
+        let keys = merged_keys(live, staged, direction)
+            .filter(|key| range.contains(&route_key(key)) && !is_hidden(key, gates));
         let mut answer = ReadAnswer::default();
         for key in keys {
             if answer.rows.len() as u64 == limit {
@@ -203,7 +270,7 @@ impl<S: VersionStore> Group<S> {
     }
 
     /// The newest version at or below the timestamp, over staged and live rows where the range is served so (P6).
-    fn candidate(&self, key: &RawKey, read_ts: Timestamp, gates: Gates) -> Option<Version> {
+    pub(super) fn candidate(&self, key: &RawKey, read_ts: Timestamp, gates: Gates) -> Option<Version> {
         let live = self.store.newest_at(Keyspace::Live, key, read_ts);
         if !self.merges_staged(&route_key(key)) {
             return live;
@@ -221,7 +288,7 @@ impl<S: VersionStore> Group<S> {
     }
 
     // G5: the descriptor, not the catalog's word alone, is what staged rows are served by.
-    fn merges_staged(&self, at: &RoutingKey) -> bool {
+    pub(super) fn merges_staged(&self, at: &RoutingKey) -> bool {
         match self.ownership.at(at) {
             Ownership::Owned(floors) | Ownership::WriteFenced(floors) => {
                 floors.staged_for.is_some_and(|job| self.is_ready(job))
@@ -252,6 +319,11 @@ fn merged_keys<'a>(
         while other.next_if(|row| row.key == key).is_some() {}
         Some(key)
     })
+}
+
+// K6: records of transactions are written below the bound of reads, where no user's row is.
+fn is_hidden(key: &RawKey, gates: Gates) -> bool {
+    gates.stands(Gate::ReadsHideTransactions) && protected_namespace(key).is_some()
 }
 
 fn seen(key: &RawKey, candidate: Option<&Version>, read_ts: Timestamp) -> Option<SeenRow> {

@@ -1,10 +1,11 @@
 //! Work through rows in bounded entries: promotion, deletion of what moved away, collection of old versions (P7, P8, G2).
 
 use super::Group;
-use super::command::{JobCommand, Outcome, Rejection, RowPosition};
+use super::command::{JobCommand, Outcome, RowPosition};
 use super::copy::{collectable, plan, spans};
 use super::guards::{Role, SourceGuards};
 use super::ownership::Ownership;
+use super::rejection::Rejection;
 use crate::gate::{Gate, Gates};
 use crate::key::{RawInterval, RawKey, route_key};
 use crate::range::KeyRange;
@@ -84,6 +85,41 @@ impl<S: VersionStore> Group<S> {
             self.store.remove(Keyspace::Live, &row.key, row.version.commit_ts);
         }
         Ok(Outcome::Deleted { rows: rows.len() as u64 })
+    }
+
+    // J8: staged rows of a job that has been given up; the attempt that asks is known here from then on.
+    pub(super) fn discard_staged(
+        &mut self,
+        command: &JobCommand,
+        from: Option<&RowPosition>,
+        limit: u64,
+        gates: Gates,
+    ) -> Result<Outcome, Rejection> {
+        let is_here = self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here());
+        if is_here {
+            return Err(Rejection::WrongOwnership);
+        }
+        let guards = self.target_guards(command)?;
+        let rows = self.staged_after(None, &command.range, limit);
+        let is_as_seen = rows.first().map(RowPosition::of).as_ref() == from;
+        if is_as_seen {
+            for row in &rows {
+                self.store.remove(Keyspace::Staged, &row.key, row.version.commit_ts);
+            }
+        }
+        if !gates.stands(Gate::AbandonRaisesEpoch) && rows.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        match (self.store_guards(command, Role::Target(guards)), is_as_seen) {
+            (Outcome::Unchanged, false) => Ok(Outcome::Unchanged),
+            (_, true) => Ok(Outcome::Deleted { rows: rows.len() as u64 }),
+            (armed, false) => Ok(armed),
+        }
+    }
+
+    /// The first staged row that routes into the range.
+    pub(super) fn first_staged(&self, range: &KeyRange) -> Option<RowPosition> {
+        self.staged_after(None, range, 1).first().map(RowPosition::of)
     }
 
     /// Live rows that route into the range, at most `limit`, bracket by bracket (K3).

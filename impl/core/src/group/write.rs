@@ -1,98 +1,75 @@
-//! Writes, as the log applies them: the checks in the order of §11, then the effects.
+//! Writes at a timestamp, as the log applies them: the checks in the order of §11, then the effects.
 
-use super::command::{Mutation, Outcome, Rejection, WriteRequest};
-use super::guards::{JobGuards, Role};
-use super::ownership::Purpose;
+use super::admission::Claim;
+use super::command::{Mutation, Outcome, WriteRequest};
+use super::guards::Role;
+use super::rejection::Rejection;
 use super::{ApplyContext, Group};
 use crate::gate::{Gate, Gates};
-use crate::key::{RoutingKey, route_key, targets_control_namespace};
+use crate::key::{RawKey, route_key};
 use crate::range::KeyRange;
 use crate::store::{Keyspace, VersionStore};
 use crate::timestamp::Timestamp;
 use crate::version::Version;
 
+/// Where a version comes from: what the tracker would miss if it didn't see all of them (G1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A write at a timestamp of its own.
+    Raw,
+    /// The key that decides a transaction, and the records of transactions.
+    Primary,
+    /// Another key of a transaction.
+    Secondary,
+    /// A prefix delete.
+    Prefix,
+}
+
+impl Origin {
+    fn is_tracked(self, gates: Gates) -> bool {
+        let gate = match self {
+            Origin::Raw => Gate::TrackRawWrites,
+            Origin::Primary => return true,
+            Origin::Secondary => Gate::TrackSecondaries,
+            Origin::Prefix => Gate::TrackPrefixDeletes,
+        };
+        gates.stands(gate)
+    }
+}
+
 impl<S: VersionStore> Group<S> {
     pub(super) fn write(&mut self, request: &WriteRequest, context: &ApplyContext<'_>) -> Result<Outcome, Rejection> {
         let gates = context.gates;
         for mutation in &request.mutations {
-            if targets_control_namespace(&mutation.key).is_some() {
-                return Err(Rejection::ControlNamespace { key: mutation.key.clone() });
-            }
-            let at = route_key(&mutation.key);
-            self.check_writable(&at, context)?;
-            self.check_write_fence(&at, gates)?;
-            self.check_floors(&at, request.commit_ts, gates)?;
+            let footprint = KeyRange::point(&self.check_key(&mutation.key, None, gates)?);
+            let claim = Claim { footprint: &footprint, commit_ts: request.commit_ts, routed_by: request.routed_by };
+            self.admit(&claim, context)?;
+            self.check_taken(mutation, request.commit_ts)?;
         }
-        self.check_taken(request)?;
-        Ok(self.store_versions(request, gates))
-    }
-
-    // O2; without O1's gate, as published: by the node's copy of the routes.
-    fn check_writable(&self, at: &RoutingKey, context: &ApplyContext<'_>) -> Result<(), Rejection> {
-        if !context.gates.stands(Gate::OwnershipAtApply) {
-            return Ok(());
+        for Mutation { key, content } in &request.mutations {
+            let version = Version { commit_ts: request.commit_ts, content: content.clone() };
+            self.put_version(key, &version, Origin::Raw, gates);
         }
-        if !context.gates.stands(Gate::ReplicatedOwnership) {
-            let routes = context.node_routes.expect("a model that drops this gate gives every voter its routes");
-            let route = routes.covering(at);
-            if route.group != self.id {
-                return Err(Rejection::RouteMoved { version: routes.version, to: route.group });
-            }
-            return Ok(());
-        }
-        self.ownership.at(at).check(Purpose::Write).map(|_| ())
-    }
-
-    // G3
-    fn check_write_fence(&self, at: &RoutingKey, gates: Gates) -> Result<(), Rejection> {
-        let is_fenced = |guards: &JobGuards| guards.source().is_some_and(|source| source.write_fence);
-        let is_met = |guards: &JobGuards| guards.range.contains(at) || !gates.stands(Gate::GuardsKeepToRange);
-        if gates.stands(Gate::WriteFence) && self.jobs.values().any(|guards| is_met(guards) && is_fenced(guards)) {
-            return Err(Rejection::RouteWriteFenced);
-        }
-        Ok(())
-    }
-
-    // G5, C3, T5: one refusal carries the greatest of the floors, so that one retry is enough.
-    fn check_floors(&self, at: &RoutingKey, commit_ts: Timestamp, gates: Gates) -> Result<(), Rejection> {
-        let mut floor = self.collected_through;
-        if gates.stands(Gate::ServedReadsBind) {
-            floor = floor.max(self.read_bound);
-        }
-        if gates.stands(Gate::TargetFloor) {
-            floor = floor.max(self.target_floor(at));
-        }
-        if commit_ts <= floor { Err(Rejection::TimestampTooLow { floor }) } else { Ok(()) }
-    }
-
-    fn target_floor(&self, at: &RoutingKey) -> Timestamp {
-        let ready = self.jobs.values().filter(|guards| guards.range.contains(at)).filter_map(JobGuards::target);
-        let armed = ready.filter_map(|target| target.readiness.as_ref()).map(|ready| ready.floor);
-        let permanent = self.ownership.at(at).check(Purpose::Read).unwrap_or_default().min_write_ts_exclusive;
-        armed.fold(permanent, Ord::max)
+        Ok(Outcome::Written { commit_ts: request.commit_ts })
     }
 
     // Staged versions count: they are as much there as live ones (P6). The same write again is no conflict.
-    fn check_taken(&self, request: &WriteRequest) -> Result<(), Rejection> {
-        let taken = |mutation: &Mutation| {
-            [Keyspace::Live, Keyspace::Staged].into_iter().any(|space| {
-                let there = self.store.version_at(space, &mutation.key, request.commit_ts);
-                there.is_some_and(|version| version.content != mutation.content)
-            })
-        };
-        if request.mutations.iter().any(taken) { Err(Rejection::TimestampTaken) } else { Ok(()) }
+    pub(super) fn check_taken(&self, mutation: &Mutation, commit_ts: Timestamp) -> Result<(), Rejection> {
+        let is_taken = [Keyspace::Live, Keyspace::Staged].into_iter().any(|space| {
+            let there = self.store.version_at(space, &mutation.key, commit_ts);
+            there.is_some_and(|version| version.content != mutation.content)
+        });
+        if is_taken { Err(Rejection::TimestampTaken) } else { Ok(()) }
     }
 
-    fn store_versions(&mut self, request: &WriteRequest, gates: Gates) -> Outcome {
-        for mutation in &request.mutations {
-            let version = Version { commit_ts: request.commit_ts, content: mutation.content.clone() };
-            self.store.put(Keyspace::Live, &mutation.key, &version);
-            if gates.stands(Gate::WriteTracker) {
-                self.track(&KeyRange::point(&route_key(&mutation.key)), request.commit_ts);
-            }
+    /// Stores a version: the one place where the log adds to what a range holds, so that nothing is added untracked and
+    /// nothing above the last commit timestamp (G1, P4).
+    pub(super) fn put_version(&mut self, key: &RawKey, version: &Version, origin: Origin, gates: Gates) {
+        self.store.put(Keyspace::Live, key, version);
+        self.last_commit_ts = self.last_commit_ts.max(version.commit_ts);
+        if gates.stands(Gate::WriteTracker) && origin.is_tracked(gates) {
+            self.track(&KeyRange::point(&route_key(key)), version.commit_ts);
         }
-        self.last_commit_ts = self.last_commit_ts.max(request.commit_ts);
-        Outcome::Written { commit_ts: request.commit_ts }
     }
 
     // G1

@@ -1,13 +1,17 @@
-//! BACKFILL: history is copied while writes flow (P2).
+//! BACKFILL: the range is copied while writes flow, in as many passes as it takes (P2).
 //!
-//! *Promises:* the range is served by the source as ever. *Moves on* when everything up to the snapshot is staged.
-//! What is written below the snapshot after it was chosen is not lost: the tracker, armed before, remembers the least
-//! of it, and the delta starts below (P4).
+//! *Promises:* the range is served by the source as ever. *In order:* where a fence was lifted, both groups know it; the
+//! tracker begins the pass on every voter; the pass's window is chosen; the window is copied. *Moves on* when a pass
+//! carried so little that what is written meanwhile can be carried under the fence. A pass that carried more is followed
+//! by another; a range that doesn't come to rest so is reported, not fenced.
+//!
+//! What is written below a pass's snapshot after it was chosen is not lost: the tracker, begun before, remembers the
+//! least of it, and the next pass, or the delta, starts below (P4).
 
 use super::decide::{Barrier, Context, CopyOrder, First, Step};
 use crate::catalog::Advance;
 use crate::gate::Gate;
-use crate::group::{JobAction, Window};
+use crate::group::{JobAction, JobGuards, Window};
 use crate::id::CopyRound;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,47 +19,120 @@ use serde::{Deserialize, Serialize};
 /// What BACKFILL knows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Backfill {
-    /// The greatest commit timestamp that the backfill carries, once it is chosen.
-    pub snapshot_ts: Option<Timestamp>,
+    /// The pass under way.
+    pub round: CopyRound,
+    /// The versions that it carries, once they are chosen.
+    pub window: Option<Window>,
+    /// Everything up to here was staged by the passes before, but for what the tracker knows.
+    pub staged_through: Timestamp,
+    /// How often the range has been fenced and given back since the job began or was retried (J10).
+    pub fence_attempts: u64,
+    /// Guards of an attempt that has been given back may still stand on the groups (J10).
+    pub was_fenced: bool,
 }
 
-/// The first pass over the range.
-const BACKFILL_ROUND: CopyRound = CopyRound(1);
+/// Why a job has failed; its range takes reads and writes (J7).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum FailReason {
+    /// Every pass leaves more to the next than the pause for writers allows (P2).
+    NotConverging,
+    /// The range was fenced as often as the options allow, and the cutover never came within its budget (J10).
+    FenceAttemptsExhausted,
+    /// A group refused a step for good; the words are the refusal's.
+    Refused {
+        /// What it said.
+        message: String,
+    },
+}
+
+/// What FAILED knows (J7).
+///
+/// Only BACKFILL fails: a fenced range is given back first (J10), and behind the cutover the one way is on (J9).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Failed {
+    /// Where a retry goes on, undoing nothing.
+    pub retry: Backfill,
+    /// Why it failed.
+    pub reason: FailReason,
+}
 
 impl Backfill {
+    /// Before the first pass.
+    pub(crate) fn first() -> Backfill {
+        Backfill {
+            round: CopyRound(1),
+            window: None,
+            staged_through: Timestamp::ZERO,
+            fence_attempts: 0,
+            was_fenced: false,
+        }
+    }
+
+    /// The next pass, which starts where this one ends.
+    pub(crate) fn next_round(&self, window: Window) -> Backfill {
+        Backfill { round: self.round.successor(), window: None, staged_through: window.through, ..self.clone() }
+    }
+
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
-        match self.snapshot_ts {
-            None => choose_snapshot(at),
-            Some(_) => self.copy(at),
+        if self.was_fenced {
+            unfenced(at)?;
+        }
+        if self.fence_attempts >= at.job.options.max_fence_attempts {
+            return Ok(Step::Advance(Advance::Fail { reason: FailReason::FenceAttemptsExhausted }));
+        }
+        let Some(window) = self.window else {
+            return self.choose_window(at);
+        };
+        at.behind(Gate::TrackerBeforeCopy, self.tracked(at))?;
+        at.behind(Gate::BackfillBeforeFence, at.copied(CopyOrder { round: self.round, window }))?;
+        self.tracked(at)?;
+        Ok(Step::Advance(self.after_pass(at)))
+    }
+
+    // P2: as much as this pass carried was written while the one before ran; as much is left for the next.
+    fn after_pass(&self, at: &Context<'_>) -> Advance {
+        let options = &at.job.options;
+        let imported = at.observed.target.as_ref().and_then(|target| target.status.guards.as_ref());
+        let carried = imported.and_then(JobGuards::target).map_or(0, |target| target.imported.within(self.round).rows);
+        if carried <= options.delta_rows {
+            return Advance::BeginFence;
+        }
+        if self.round.0 >= options.max_rounds {
+            Advance::Fail { reason: FailReason::NotConverging }
+        } else {
+            Advance::NextRound
         }
     }
 
-    /// The versions that the backfill carries, once the snapshot is chosen (P2).
-    pub(super) fn window(&self) -> Option<Window> {
-        self.snapshot_ts.map(|through| Window { after: Timestamp::ZERO, through })
+    // P2: tracker and pin first, on every voter; only then the window.
+    fn choose_window(&self, at: &Context<'_>) -> Result<Step, Step> {
+        at.behind(Gate::TrackerBeforeCopy, self.tracked(at))?;
+        let through = at.below_unsettled(at.observed.clock)?;
+        let after = match self.round {
+            CopyRound(1) => Timestamp::ZERO,
+            _ if at.gates.stands(Gate::CatchUpFromTracker) => at.below_tracked_before(self.staged_through)?,
+            _ => self.staged_through,
+        };
+        Ok(Step::Advance(Advance::ChooseWindow { window: Window { after, through } }))
     }
 
-    fn copy(&self, at: &Context<'_>) -> Result<Step, Step> {
-        if at.gates.stands(Gate::TrackerBeforeCopy) {
-            tracker_armed(at)?;
-        }
-        if let Some(window) = self.window().filter(|_| at.gates.stands(Gate::BackfillBeforeFence)) {
-            at.copied(CopyOrder { round: BACKFILL_ROUND, window })?;
-        }
-        tracker_armed(at)?;
-        Ok(Step::Advance(Advance::BeginFence))
+    fn tracked(&self, at: &Context<'_>) -> First {
+        let round = self.round;
+        let action = JobAction::ArmTracker { round };
+        at.armed(at.source()?, Barrier::Tracker, action, |report| report.tracker >= Some(round))
     }
 }
 
-// P2: tracker and pin first, on every voter; only then the snapshot.
-fn choose_snapshot(at: &Context<'_>) -> Result<Step, Step> {
-    if at.gates.stands(Gate::TrackerBeforeCopy) {
-        tracker_armed(at)?;
+// J10: the record has given the range back; the source must know, under the attempt that says so.
+fn unfenced(at: &Context<'_>) -> First {
+    let source = at.source()?;
+    if source.status.is_fenced {
+        return Err(Step::Adopt { group: source.group });
     }
-    let snapshot_ts = at.below_tracked(at.observed.clock)?;
-    Ok(Step::Advance(Advance::ChooseSnapshot { snapshot_ts }))
-}
-
-fn tracker_armed(at: &Context<'_>) -> First {
-    at.armed(at.source()?, Barrier::Tracker, JobAction::ArmTracker, |report| report.tracker)
+    let is_lifted = !source.leader.write_fence && source.leader.read_fence.is_none();
+    let knows_attempt = source.leader.epoch >= Some(at.job.epoch) || !at.gates.stands(Gate::UnfenceBeforeCopy);
+    if is_lifted && knows_attempt {
+        return Ok(());
+    }
+    Err(Step::Command { group: source.group, action: JobAction::Unfence })
 }

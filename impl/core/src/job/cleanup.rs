@@ -7,7 +7,7 @@
 use super::decide::{Barrier, Context, First, ObservedGroup, Step};
 use crate::catalog::Advance;
 use crate::gate::Gate;
-use crate::group::{JobAction, JobGuards};
+use crate::group::{JobAction, JobGuards, VoterReport};
 use crate::id::CatalogVersion;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct Done {
 impl Cleanup {
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
         let (source, target) = (at.source()?, at.target()?);
+        if !at.gates.stands(Gate::CutoverReadFromCatalog) && source.leader.write_fence {
+            return Ok(Step::Command { group: source.group, action: JobAction::Unfence });
+        }
         follows(target, self.cutover_version)?;
         let Some(cleared_version) = self.cleared_version else {
             promoted(at, target)?;
@@ -49,12 +52,10 @@ fn follows(at: &ObservedGroup, version: CatalogVersion) -> First {
 fn promoted(at: &Context<'_>, target: &ObservedGroup) -> First {
     let guards = target.status.guards.as_ref().and_then(JobGuards::target);
     let is_done = guards.is_some_and(|guards| guards.promotion.done);
-    if is_done || !at.gates.stands(Gate::PromotionBeforeClear) {
-        return Ok(());
-    }
     let after = guards.and_then(|guards| guards.promotion.after.clone());
     let action = JobAction::Promote { after, limit: at.job.options.sweep_rows };
-    Err(Step::Command { group: target.group, action })
+    let promoted = if is_done { Ok(()) } else { Err(Step::Command { group: target.group, action }) };
+    at.behind(Gate::PromotionBeforeClear, promoted)
 }
 
 // P8: a voter that still merges needs the descriptor.
@@ -64,7 +65,15 @@ fn target_forgets(at: &Context<'_>, target: &ObservedGroup, cleared_version: Cat
     }
     follows(target, cleared_version)?;
     at.applied_by_all(target, Barrier::StagedCleared, |report| report.applied_catalog_version >= cleared_version)?;
-    Err(close(at, target))
+    Err(at.close(target))
+}
+
+// G9
+fn knows_moved(at: &Context<'_>, source: &ObservedGroup) -> First {
+    if source.status.serves_range {
+        return Err(Step::Adopt { group: source.group });
+    }
+    at.applied_by_all(source, Barrier::ReadDrain, |report| !report.serves_range)
 }
 
 // P8: drained reads, not grace time; G9: the group itself knows that it doesn't own the range before its fences go.
@@ -72,22 +81,12 @@ fn source_forgets(at: &Context<'_>, source: &ObservedGroup) -> First {
     if source.status.is_closed {
         return Ok(());
     }
-    if at.gates.stands(Gate::MovedBeforeClear) {
-        if source.status.serves_range {
-            return Err(Step::Adopt { group: source.group });
-        }
-        at.applied_by_all(source, Barrier::ReadDrain, |report| !report.serves_range)?;
-    }
-    if at.gates.stands(Gate::ReadDrain) {
-        at.applied_by_all(source, Barrier::ReadDrain, |report| report.running_reads == 0)?;
-    }
+    at.behind(Gate::MovedBeforeClear, knows_moved(at, source))?;
+    let is_drained = |report: &VoterReport| report.running_reads == 0;
+    at.behind(Gate::ReadDrain, at.applied_by_all(source, Barrier::ReadDrain, is_drained))?;
     if let Some(from) = source.status.first_row.clone() {
         let action = JobAction::DeleteMoved { from, limit: at.job.options.sweep_rows };
         return Err(Step::Command { group: source.group, action });
     }
-    Err(close(at, source))
-}
-
-fn close(at: &Context<'_>, group: &ObservedGroup) -> Step {
-    Step::Command { group: group.group, action: JobAction::Close { oldest_live_job: at.observed.oldest_live_job } }
+    Err(at.close(source))
 }

@@ -6,6 +6,7 @@
 //! command. *Moves on* by that command alone. When the version moved under it, everything is armed anew, as a new
 //! attempt.
 
+use super::WayBack;
 use super::decide::{Barrier, Context, ObservedGroup, Step};
 use crate::catalog::Advance;
 use crate::gate::Gate;
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 /// What CUTOVER knows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cutover {
+    /// The way back to copying.
+    pub way_back: WayBack,
     /// The source's last commit timestamp, read after the fence.
     pub fence_ts: Timestamp,
     /// The catalog version that the cutover will make.
@@ -27,17 +30,15 @@ impl Cutover {
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
         let (source, target) = (at.source()?, at.target()?);
         let expected = self.expected_cutover_version;
-        if at.gates.stands(Gate::CutoverVersionMatches) && expected != at.observed.routes.version.successor() {
+        if !at.gates.passes(Gate::CutoverVersionMatches, expected == at.observed.routes.version.successor()) {
             return Ok(Step::Advance(Advance::ArmCutover));
         }
-        if at.gates.stands(Gate::ReadFenceBeforeCutover) {
-            let action = JobAction::ArmReadFence { expected_cutover_version: expected };
-            at.armed(source, Barrier::ReadFence, action, |report| report.read_fence == Some(expected))?;
-        }
+        let action = JobAction::ArmReadFence { expected_cutover_version: expected };
+        let fenced = at.armed(source, Barrier::ReadFence, action, |report| report.read_fence == Some(expected));
+        at.behind(Gate::ReadFenceBeforeCutover, fenced)?;
         let floor = self.floor(at, source, target);
-        if at.gates.stands(Gate::ReadinessBeforeCutover) {
-            at.armed(target, Barrier::Readiness, JobAction::ArmReadiness { floor }, |report| report.readiness)?;
-        }
+        let ready = at.armed(target, Barrier::Readiness, JobAction::ArmReadiness { floor }, |report| report.readiness);
+        at.behind(Gate::ReadinessBeforeCutover, ready)?;
         Ok(Step::Advance(Advance::CommitCutover { min_write_ts_exclusive: floor, min_read_ts: horizon(at, source) }))
     }
 
@@ -53,7 +54,8 @@ impl Cutover {
             let fence = source.status.guards.as_ref().and_then(JobGuards::source).and_then(|s| s.read_fence.as_ref());
             floor = floor.max(fence.map_or(source.status.read_bound, |fence| fence.read_bound));
         }
-        floor
+        // G7: two commits of one millisecond differ in the logical half alone.
+        if at.gates.stands(Gate::FloorIsExact) { floor } else { Timestamp::from_parts(floor.physical(), 0) }
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{Phase, SplitJob};
 use crate::barrier;
 use crate::catalog::{Advance, Routes};
-use crate::gate::Gates;
-use crate::group::{GroupStatus, JobAction, VoterReport, Window};
-use crate::id::{CopyRound, GroupId, JobEpoch, JobId, VoterId};
+use crate::gate::{Gate, Gates};
+use crate::group::{GroupStatus, JobAction, VoterReport, Window, WriteTracker};
+use crate::id::{CopyRound, GroupId, JobEpoch, JobId, NodeId, VoterId};
+use crate::key::RawKey;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,12 @@ pub struct Observed<'a> {
     pub routes: &'a Routes,
     /// Every job below it has ended.
     pub oldest_live_job: JobId,
+    /// A node that can't run the protocol, or was not heard of in time, if there is one (V2).
+    pub lacking: Option<NodeId>,
     /// What the migrator's clock would issue next.
     pub clock: Timestamp,
+    /// The migrator's wall clock, in Unix milliseconds: it bounds waiting, and no rule of safety looks at it (A4).
+    pub now_ms: u64,
     /// The source, if it answers.
     pub source: Option<ObservedGroup>,
     /// The target, if it answers.
@@ -82,6 +87,20 @@ pub enum WaitingFor {
         /// The group.
         group: GroupId,
     },
+    /// A transaction holds a lock in the range.
+    Lock {
+        /// The group.
+        group: GroupId,
+        /// The first locked key.
+        key: RawKey,
+    },
+    /// A node can't run the protocol, or was not heard of in time (V2).
+    Capability {
+        /// The node.
+        node: NodeId,
+    },
+    /// An operator must say whether to go on or to give up.
+    Operator,
     /// Voters have not applied an entry yet.
     Voters {
         /// The group.
@@ -131,6 +150,15 @@ pub(super) type First = Result<(), Step>;
 
 impl Context<'_> {
     fn step(&self) -> Result<Step, Step> {
+        // J10: whatever is in the way of the cutover, writers have waited long enough.
+        let is_overdue = self.job.way_back().is_some_and(|way_back| way_back.is_budget_spent(self));
+        if is_overdue && self.gates.stands(Gate::FenceBudget) {
+            return Ok(Step::Advance(Advance::Unfence));
+        }
+        let is_given_up = matches!(self.job.phase, Phase::Abandoning(_));
+        if let Some(node) = self.observed.lacking.filter(|_| self.gates.stands(Gate::CapableNodes) && !is_given_up) {
+            return Ok(Step::Wait(WaitingFor::Capability { node }));
+        }
         match &self.job.phase {
             Phase::Planned(phase) => phase.step(),
             Phase::Backfill(phase) => phase.step(self),
@@ -138,8 +166,16 @@ impl Context<'_> {
             Phase::DeltaCopy(phase) => phase.step(self),
             Phase::Cutover(phase) => phase.step(self),
             Phase::Cleanup(phase) => phase.step(self),
-            Phase::Done(_) => Ok(Step::StandDown),
+            Phase::Abandoning(phase) => phase.step(self),
+            Phase::Failed(_) => Ok(Step::Wait(WaitingFor::Operator)),
+            Phase::Done(_) | Phase::Abandoned(_) => Ok(Step::StandDown),
         }
+    }
+
+    /// The group forgets the job, and refuses what still comes of it (G10).
+    pub(super) fn close(&self, at: &ObservedGroup) -> Step {
+        let action = JobAction::Close { oldest_live_job: self.observed.oldest_live_job };
+        Step::Command { group: at.group, action }
     }
 
     pub(super) fn source(&self) -> Result<&ObservedGroup, Step> {
@@ -148,6 +184,15 @@ impl Context<'_> {
 
     pub(super) fn target(&self) -> Result<&ObservedGroup, Step> {
         self.observed.target.as_ref().ok_or(Step::Wait(WaitingFor::Answer { group: self.job.target }))
+    }
+
+    /// The condition, as its gate has it: without the gate it is not asked for, and a jammed one never holds.
+    pub(super) fn behind(&self, gate: Gate, condition: First) -> First {
+        match condition {
+            Err(step) if self.gates.stands(gate) => Err(step),
+            Ok(()) | Err(_) if self.gates.is_jammed(gate) => Err(Step::StandDown),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// The guard stands on the leader, else it is asked for; then on every voter, else they are waited for (B1).
@@ -187,11 +232,32 @@ impl Context<'_> {
         if is_complete { Ok(()) } else { Err(Step::Copy(order)) }
     }
 
-    /// The greatest snapshot below every version that the tracker has seen (P2, P4).
-    pub(super) fn below_tracked(&self, at_most: Timestamp) -> Result<Timestamp, Step> {
-        let guards = self.source()?.status.guards.as_ref();
-        let tracker = guards.and_then(crate::group::JobGuards::source).and_then(|source| source.tracker.as_ref());
-        let least = tracker.and_then(|tracker| tracker.least);
-        Ok(least.map_or(at_most, |least| at_most.min(least.saturating_predecessor())))
+    /// The greatest snapshot that nothing admitted in this pass, and no lock, can come to lie at or below (P2).
+    pub(super) fn below_unsettled(&self, at_most: Timestamp) -> Result<Timestamp, Step> {
+        let below_tracked = self.below_tracked(at_most)?;
+        if !self.gates.stands(Gate::SnapshotBelowLocks) {
+            return Ok(below_tracked);
+        }
+        Ok(below(below_tracked, self.source()?.status.least_locked))
     }
+
+    /// The greatest timestamp below every version admitted since the newest pass began (P4).
+    pub(super) fn below_tracked(&self, at_most: Timestamp) -> Result<Timestamp, Step> {
+        Ok(below(at_most, self.tracker()?.and_then(|tracker| tracker.least)))
+    }
+
+    /// The greatest timestamp below every version admitted in the pass before (P2).
+    pub(super) fn below_tracked_before(&self, at_most: Timestamp) -> Result<Timestamp, Step> {
+        Ok(below(at_most, self.tracker()?.and_then(|tracker| tracker.least_before)))
+    }
+
+    fn tracker(&self) -> Result<Option<&WriteTracker>, Step> {
+        let guards = self.source()?.status.guards.as_ref();
+        let source = guards.and_then(crate::group::JobGuards::source);
+        Ok(source.and_then(|source| source.tracker.as_ref()))
+    }
+}
+
+fn below(at_most: Timestamp, least: Option<Timestamp>) -> Timestamp {
+    least.map_or(at_most, |least| at_most.min(least.saturating_predecessor()))
 }

@@ -1,5 +1,6 @@
 //! The split job: the durable record that decides everything, and what its phases know (J1, J2).
 
+mod abandon;
 mod backfill;
 mod cleanup;
 mod cutover;
@@ -8,12 +9,13 @@ mod delta_copy;
 mod fence;
 mod planned;
 
-pub use backfill::Backfill;
+pub use abandon::{Abandoned, Abandoning};
+pub use backfill::{Backfill, FailReason, Failed};
 pub use cleanup::{Cleanup, Done};
 pub use cutover::Cutover;
 pub use decide::{Barrier, CopyOrder, Observed, ObservedGroup, Step, WaitingFor, decide};
 pub use delta_copy::DeltaCopy;
-pub use fence::Fence;
+pub use fence::{Fence, WayBack};
 pub use planned::Planned;
 
 use crate::group::Window;
@@ -33,11 +35,28 @@ pub struct JobOptions {
     pub scan_rows: u64,
     /// Rows that one promotion or deletion touches at most.
     pub sweep_rows: u64,
+    /// What may be left for the copy under the fence, in rows: a pass that carried more is followed by another (P2).
+    pub delta_rows: u64,
+    /// Passes before the fence at most; a range that needs more is reported (P2).
+    pub max_rounds: u64,
+    /// How long writers of the range may wait for one cutover, in milliseconds (J10).
+    pub fence_budget_ms: u64,
+    /// How often the range may be fenced before the job fails (J10).
+    pub max_fence_attempts: u64,
 }
 
 impl Default for JobOptions {
     fn default() -> Self {
-        JobOptions { chunk_bytes: 1 << 20, chunk_rows: 16 * 1024, scan_rows: 64 * 1024, sweep_rows: 4096 }
+        JobOptions {
+            chunk_bytes: 1 << 20,
+            chunk_rows: 16 * 1024,
+            scan_rows: 64 * 1024,
+            sweep_rows: 4096,
+            delta_rows: 4096,
+            max_rounds: 16,
+            fence_budget_ms: 10_000,
+            max_fence_attempts: 3,
+        }
     }
 }
 
@@ -72,9 +91,16 @@ impl SplitJob {
     /// The versions that the pass of the job's phase carries; absent where the phase copies nothing.
     pub fn copy_window(&self) -> Option<Window> {
         match &self.phase {
-            Phase::Backfill(phase) => phase.window(),
+            Phase::Backfill(phase) => phase.window,
             Phase::DeltaCopy(phase) => Some(phase.window()),
-            Phase::Planned(_) | Phase::Fence(_) | Phase::Cutover(_) | Phase::Cleanup(_) | Phase::Done(_) => None,
+            Phase::Planned(_)
+            | Phase::Fence(_)
+            | Phase::Cutover(_)
+            | Phase::Cleanup(_)
+            | Phase::Done(_)
+            | Phase::Failed(_)
+            | Phase::Abandoning(_)
+            | Phase::Abandoned(_) => None,
         }
     }
 
@@ -101,6 +127,12 @@ pub enum Phase {
     Cleanup(Cleanup),
     /// Ended: the range has moved and nothing of the job is left (S9).
     Done(Done),
+    /// Stopped, with the range writable, until an operator retries it or gives it up (J7).
+    Failed(Failed),
+    /// Given up; what it left is being removed (J8).
+    Abandoning(Abandoning),
+    /// Ended: nothing of the job is left, and the range is where it was (J8, S9).
+    Abandoned(Abandoned),
 }
 
 /// The name of a phase, as protocol and commands spell it.
@@ -121,6 +153,12 @@ pub enum PhaseName {
     Cleanup,
     /// See [`Phase::Done`].
     Done,
+    /// See [`Phase::Failed`].
+    Failed,
+    /// See [`Phase::Abandoning`].
+    Abandoning,
+    /// See [`Phase::Abandoned`].
+    Abandoned,
 }
 
 impl Phase {
@@ -134,12 +172,15 @@ impl Phase {
             Phase::Cutover(_) => PhaseName::Cutover,
             Phase::Cleanup(_) => PhaseName::Cleanup,
             Phase::Done(_) => PhaseName::Done,
+            Phase::Failed(_) => PhaseName::Failed,
+            Phase::Abandoning(_) => PhaseName::Abandoning,
+            Phase::Abandoned(_) => PhaseName::Abandoned,
         }
     }
 
     /// Whether the job has ended.
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Phase::Done(_))
+        matches!(self, Phase::Done(_) | Phase::Abandoned(_))
     }
 }
 
@@ -153,6 +194,9 @@ impl fmt::Display for PhaseName {
             PhaseName::Cutover => "CUTOVER",
             PhaseName::Cleanup => "CLEANUP",
             PhaseName::Done => "DONE",
+            PhaseName::Failed => "FAILED",
+            PhaseName::Abandoning => "ABANDONING",
+            PhaseName::Abandoned => "ABANDONED",
         })
     }
 }

@@ -58,35 +58,71 @@ pub fn reserved_namespace_conflict(range: &KeyRange) -> Option<KeyFamily> {
     control_namespaces().find(|namespace| range.intersects(&routes_of(*namespace)))
 }
 
-/// The control namespace that a point write to `key`, or a prefix delete of `key`, lies in: it must be refused (K5).
+/// The namespace that a user's point write to `key`, or a prefix delete of `key`, must not lie in: control rows, and the
+/// rows of transactions, which are written by transactions alone (K5).
 ///
-/// A prefix that merely spans a namespace isn't meant here, see [`clip_prefix_delete`].
+/// A prefix that merely spans one isn't meant here, see [`clip_prefix_delete`].
+#[must_use]
+pub fn protected_namespace(key: &RawKey) -> Option<KeyFamily> {
+    protected_namespaces().find(|namespace| key.as_bytes().starts_with(namespace.prefix()))
+}
+
+/// The control namespace that `key` lies in, if any (K4, K5).
 #[must_use]
 pub fn targets_control_namespace(key: &RawKey) -> Option<KeyFamily> {
     control_namespaces().find(|namespace| key.as_bytes().starts_with(namespace.prefix()))
 }
 
-/// The raw intervals, disjoint and ascending, that a delete of everything under `prefix` may touch: all but control rows (K5).
+/// The raw intervals, disjoint and ascending, that a delete of everything under `prefix` may touch: all but control
+/// rows and the rows of transactions (K5).
 ///
-/// None if and only if the prefix itself targets a control namespace, which the caller must refuse and not ignore.
+/// None if and only if the prefix itself lies in a protected namespace, which the caller must refuse and not ignore.
 #[must_use]
 pub fn clip_prefix_delete(prefix: &RawKey) -> Vec<RawInterval> {
-    if targets_control_namespace(prefix).is_some() {
+    clip(prefix, protected_namespaces())
+}
+
+/// As [`clip_prefix_delete`], as it was published: the rows of transactions are not spared.
+///
+/// For [`crate::gate::Gate::PrefixSparesTransactions`] alone.
+pub(crate) fn clip_control_rows(prefix: &RawKey) -> Vec<RawInterval> {
+    clip(prefix, control_namespaces())
+}
+
+fn clip(prefix: &RawKey, protected: impl Iterator<Item = KeyFamily>) -> Vec<RawInterval> {
+    let protected: Vec<KeyFamily> = protected.collect();
+    if protected.iter().any(|namespace| prefix.as_bytes().starts_with(namespace.prefix())) {
         return Vec::new();
     }
     let whole = RawInterval::of_prefix(prefix.as_bytes());
     let mut clipped = Vec::new();
     let mut start = whole.start;
-    for namespace in
-        intervals(control_namespaces().filter(|namespace| namespace.prefix().starts_with(prefix.as_bytes())))
-    {
+    let inside = protected.into_iter().filter(|namespace| namespace.prefix().starts_with(prefix.as_bytes()));
+    for namespace in intervals(inside) {
         if start < namespace.start {
             clipped.push(RawInterval { start, end: Some(namespace.start) });
         }
-        start = namespace.end.expect("a control prefix is printable, so something sorts above it");
+        start = namespace.end.expect("a protected prefix is printable, so something sorts above it");
     }
     clipped.push(RawInterval { start, end: whole.end });
     clipped
+}
+
+/// The routing keys that rows under the raw prefix can have (K2).
+///
+/// A prefix of plain keys routes as it is written; one that can reach internal rows can reach every routing key.
+#[must_use]
+pub fn prefix_footprint(prefix: &RawKey) -> KeyRange {
+    let prefix = prefix.as_bytes();
+    let is_met = |family: &KeyFamily| {
+        *family != KeyFamily::User && (family.prefix().starts_with(prefix) || prefix.starts_with(family.prefix()))
+    };
+    if KeyFamily::ALL.iter().any(is_met) {
+        return KeyRange::all();
+    }
+    let interval = RawInterval::of_prefix(prefix);
+    let end = interval.end.map(|end| RoutingKey::from(end.into_bytes()));
+    KeyRange::new(RoutingKey::from(prefix), end).expect("what begins with a prefix sorts below the end of the prefix")
 }
 
 fn bracket(family: KeyFamily, range: &KeyRange) -> Bracket {
@@ -112,6 +148,11 @@ fn intervals(families: impl Iterator<Item = KeyFamily>) -> Vec<RawInterval> {
     // A prefix sorts right before what it covers.
     prefixes.dedup_by(|later, earlier| later.starts_with(earlier));
     prefixes.into_iter().map(RawInterval::of_prefix).collect()
+}
+
+fn protected_namespaces() -> impl Iterator<Item = KeyFamily> {
+    let is_protected = |family: &KeyFamily| family.handling() == Handling::Control || family.is_of_transactions();
+    KeyFamily::ALL.iter().copied().filter(is_protected)
 }
 
 fn control_namespaces() -> impl Iterator<Item = KeyFamily> {
@@ -186,7 +227,9 @@ mod tests {
                 owned("!migwrite}", Some("!mih")),
             ]
         );
-        assert_eq!(bounds(clip_prefix_delete(&"".into())).last(), Some(&owned("!migwrite}", None)));
+        assert_eq!(bounds(clip_prefix_delete(&"!txn|".into()))[0], owned("!txn|", Some("!txn|cmt|")));
+        assert_eq!(clip_prefix_delete(&"!txn|lock|a".into()), []);
+        assert_eq!(bounds(clip_prefix_delete(&"".into())).last(), Some(&owned("!txn|rb}", None)));
         assert_eq!(clip_prefix_delete(&"!dist|job|".into()), []);
     }
 }

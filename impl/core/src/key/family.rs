@@ -185,6 +185,12 @@ impl KeyFamily {
         self as u32
     }
 
+    /// Whether its rows are written by transactions alone.
+    #[must_use]
+    pub const fn is_of_transactions(self) -> bool {
+        matches!(self, Self::TxnLock | Self::TxnIntent | Self::TxnCommit | Self::TxnRollback | Self::TxnSuccess)
+    }
+
     pub(super) fn of_bytes(key: &[u8]) -> Self {
         // Every known prefix begins with it, so that a plain key costs one comparison.
         if key.first() != Some(&SIGIL) {

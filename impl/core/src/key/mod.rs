@@ -10,8 +10,10 @@ mod route;
 pub mod text;
 mod txn;
 
+pub(crate) use bracket::clip_control_rows;
 pub use bracket::{
-    Bracket, BracketId, clip_prefix_delete, export_plan, reserved_namespace_conflict, targets_control_namespace,
+    Bracket, BracketId, clip_prefix_delete, export_plan, prefix_footprint, protected_namespace,
+    reserved_namespace_conflict, targets_control_namespace,
 };
 pub use encoding::{
     DecodeError, Decoded, decode_f64s, decode_i64s, decode_len32, decode_seg01, decode_uvarint, encode_f64s,
@@ -122,6 +124,14 @@ impl RawInterval {
     #[must_use]
     pub fn all() -> Self {
         Self { start: RawKey::default(), end: None }
+    }
+
+    /// Exactly this key.
+    #[must_use]
+    pub fn point(key: &RawKey) -> Self {
+        let mut after = key.as_bytes().to_vec();
+        after.push(0);
+        Self { start: key.clone(), end: Some(RawKey(after)) }
     }
 
     /// Whether no key can lie in it.
