@@ -35,8 +35,8 @@ pub struct Ideal {
     pub chains: BTreeMap<Key, BTreeMap<u64, Says>>,
     /// The reads that were answered.
     pub answers: BTreeSet<Answer>,
-    /// Reads below it are answered no more; versions that only they could see may be gone.
-    pub horizon: u64,
+    /// Of each key: reads below it are answered no more; versions that only they could see may be gone.
+    pub horizons: BTreeMap<Key, u64>,
 }
 
 /// A step of the service.
@@ -104,15 +104,16 @@ impl Ideal {
     /// # Errors
     /// If none does.
     pub fn step_to(&self, next: &Ideal) -> Result<Step, Impossible> {
-        if !self.answers.is_subset(&next.answers) || next.horizon < self.horizon {
+        let goes_back = self.horizons.iter().any(|(key, at)| next.horizons.get(key) < Some(at));
+        if !self.answers.is_subset(&next.answers) || goes_back {
             return Err(Impossible::NotAStep);
         }
         let lost = self.missing_in(next);
         let new = next.missing_in(self);
         let answered: Vec<&Answer> = next.answers.difference(&self.answers).collect();
         match (lost.as_slice(), new.as_slice(), answered.as_slice()) {
-            ([], [], []) => Ok(if next.horizon > self.horizon { Step::Collect } else { Step::None }),
-            (lost, [], []) => self.collect(lost, next.horizon),
+            ([], [], []) => Ok(if next.horizons == self.horizons { Step::None } else { Step::Collect }),
+            (lost, [], []) => self.collect(lost, &next.horizons),
             ([], [(key, at)], []) => self.write(key, *at),
             ([], [], [answer]) => self.read(answer),
             ([(key, at), ..], _, _) => Err(Impossible::Lost { key: key.clone(), at: *at }),
@@ -128,10 +129,10 @@ impl Ideal {
         versions.filter(is_missing).map(|(key, at, _)| (key.clone(), *at)).collect()
     }
 
-    fn collect(&self, lost: &[(Key, u64)], horizon: u64) -> Result<Step, Impossible> {
+    fn collect(&self, lost: &[(Key, u64)], horizons: &BTreeMap<Key, u64>) -> Result<Step, Impossible> {
         let is_hidden = |(key, at): &&(Key, u64)| {
             let newer = self.chains.get(key).and_then(|chain| chain.keys().find(|newer| *newer > at));
-            newer.is_some_and(|newer| *newer <= horizon)
+            newer.is_some_and(|newer| horizons.get(key).is_some_and(|horizon| newer <= horizon))
         };
         match lost.iter().find(|version| !is_hidden(version)) {
             Some((key, at)) => Err(Impossible::Lost { key: key.clone(), at: *at }),

@@ -22,7 +22,8 @@ pub fn ideal(world: &World, state: &State) -> Ideal {
         }
     }
     let answers = scene.record.reads.iter().map(|read| answer(world.bounds(), read)).collect();
-    Ideal { chains, answers, horizon: scene.record.collected_through.raw() }
+    let horizons = scene.record.collected.iter().map(|(key, at)| (key.as_bytes().to_vec(), at.raw()));
+    Ideal { chains, answers, horizons: horizons.collect() }
 }
 
 fn chain(world: &World, scene: &Scene, key: &RawKey) -> BTreeMap<u64, Says> {

@@ -62,8 +62,8 @@ pub(crate) fn counterexample(dir: &Path, found: &Counterexample) -> Result<[Path
 }
 
 fn title(found: &Counterexample) -> String {
-    let gap = found.gap.map_or_else(String::new, |gap| format!(" without {}", gap.name));
-    format!("{}{gap}: {} is violated after {} steps", found.scenario.name, found.violates, found.steps.len())
+    let gap = found.gap.map_or_else(String::new, |gap| format!(" {}", gap.told()));
+    format!("{}{gap}: {}", found.scenario.name, found.summary())
 }
 
 impl Drop for JsonFile {

@@ -7,8 +7,10 @@ use crate::{Conclusion, names, table, tell};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Cell;
-use splitjob_model::check::{Counterexample, Outcome, Report, Seen};
+use splitjob_model::check::{Counterexample, LivenessVerdict, Outcome, Report, Seen};
 use splitjob_model::scenario::{Gap, Scenario};
+use splitjob_model::world::{Fairness, Liveness};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +35,12 @@ pub(crate) struct Arguments {
     /// Stop a scenario after so many seconds: the result is incomplete then, and never passes.
     #[arg(long, value_name = "N")]
     max_seconds: Option<u64>,
+    /// Ask no liveness property: the edges of the graph, which liveness needs, are not kept.
+    #[arg(long)]
+    no_liveness: bool,
+    /// Do not assume this fairness, to see what liveness owes to it: F-MESSAGES, F-PAGES or F-VOTERS.
+    #[arg(long, value_name = "ID", conflicts_with = "no_liveness")]
+    unfair: Option<String>,
     /// Write the reports to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -46,6 +54,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
     let gap = arguments.gap.as_deref().map(names::gap).transpose()?;
     let scenarios = chosen(arguments, gap)?;
     let limits = Limits {
+        no_liveness: arguments.no_liveness,
+        unfair: arguments.unfair.as_deref().map(names::fairness).transpose()?,
         max_states: arguments.max_states,
         max_time: arguments.max_seconds.map(Duration::from_secs),
         ..Limits::threads(arguments.threads)
@@ -76,9 +86,8 @@ fn chosen(arguments: &Arguments, gap: Option<&'static Gap>) -> Result<Vec<&'stat
 }
 
 fn show_counterexample(out: &mut Out, found: &Counterexample, arguments: &Arguments) -> Result<()> {
-    let gap = found.gap.map_or_else(String::new, |gap| format!(" without {}", gap.name));
-    let heading =
-        format!("{}{gap}: {} is violated after {} steps", found.scenario.name, found.violates, found.steps.len());
+    let gap = found.gap.map_or_else(String::new, |gap| format!(" {}", gap.told()));
+    let heading = format!("{}{gap}: {}", found.scenario.name, found.summary());
     out.line(out.paint(Style::Strong, &heading))?;
     out.paragraph(2, &format!("{}: {}", found.violates, found.violates.says()))?;
     out.line("")?;
@@ -111,6 +120,35 @@ fn show(out: &mut Out, reports: &[Report]) -> Result<()> {
     }
     table::right(&mut table, &[1, 2, 3, 4, 5, 6, 7, 8]);
     out.line(table)?;
+    show_liveness(out, reports)
+}
+
+/// A line for each verdict on liveness, and what it assumes.
+fn show_liveness(out: &mut Out, reports: &[Report]) -> Result<()> {
+    let (mut asked, mut assumed) = (BTreeSet::new(), BTreeSet::new());
+    for report in reports {
+        for judged in &report.liveness {
+            let (verdict, style) = match judged.verdict {
+                LivenessVerdict::Holds => ("holds", Style::Good),
+                LivenessVerdict::Violated => ("is violated", Style::Bad),
+                LivenessVerdict::Vacuous => ("is never put to the test", Style::Bad),
+                LivenessVerdict::NotJudged => ("is not judged: not everything was visited", Style::Unsure),
+            };
+            let under = if judged.assuming.is_empty() {
+                String::new()
+            } else {
+                format!(", assuming {}", judged.assuming.join(", "))
+            };
+            let told = format!("{} {verdict}{under}", judged.id);
+            out.hanging(&format!("{}: ", report.scenario), 2, &told, Some(style))?;
+            asked.extend(Liveness::by_id(judged.id));
+            assumed.extend(judged.assuming.iter().filter_map(|id| Fairness::by_id(id)));
+        }
+    }
+    let asked = asked.iter().map(|liveness| (liveness.id(), liveness.says()));
+    for (id, says) in asked.chain(assumed.iter().map(|fairness| (fairness.id(), fairness.says()))) {
+        out.hanging(&format!("  {id}: "), 4, says, Some(Style::Faint))?;
+    }
     Ok(())
 }
 

@@ -45,9 +45,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
 }
 
 fn announcement(scenario: &Scenario, gap: Option<&Gap>, job: &SplitJob, port: u16) -> Vec<String> {
-    let without = gap.map_or_else(String::new, |gap| format!(" without {}", gap.name));
+    let without = gap.map_or_else(String::new, |gap| format!(" {}", gap.told()));
     let found = match (job.violated(), job.proven().is_empty()) {
         ([], true) => "nothing violated so far, and not everything was visited".to_owned(),
+        ([], false) if !job.lost().is_empty() => {
+            let ids: Vec<&str> = job.lost().iter().map(|goal| goal.id()).collect();
+            let verb = if ids.len() == 1 { "is" } else { "are" };
+            format!("{} {verb} reached by no state", ids.join(" and "))
+        }
         ([], false) => "every property holds in every reachable state".to_owned(),
         (violated, _) => {
             let ids: Vec<&str> = violated.iter().map(|property| property.id()).collect();

@@ -3,7 +3,7 @@
 use crate::artifacts::JsonFile;
 use crate::out::{Out, Style};
 use crate::progress::Limits;
-use crate::{Conclusion, names, table};
+use crate::{Conclusion, matrix, names, table};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::Cell;
@@ -24,7 +24,10 @@ pub(crate) struct Arguments {
     /// Worker threads; as many as there are cores unless given.
     #[arg(long)]
     threads: Option<usize>,
-    /// Write the reports to this file.
+    /// Print everything that each gap breaks, not only what it breaks first: gap by property.
+    #[arg(long)]
+    matrix: bool,
+    /// Write the reports, or the matrix, to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -35,6 +38,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
     let is_whole = arguments.names.is_empty() && arguments.class.is_none();
     let uncovered = if is_whole { uncovered_gates() } else { Vec::new() };
     let json = arguments.json.as_deref().map(JsonFile::begin).transpose()?;
+    if arguments.matrix {
+        return matrix::run(&gaps, is_whole, Limits::threads(arguments.threads), json);
+    }
     let mut reports = Vec::new();
     for gap in gaps {
         let (report, _) = Limits::threads(arguments.threads).run_gap(gap)?;

@@ -5,14 +5,17 @@ mod bench;
 mod check;
 mod explore;
 mod gaps;
+mod matrix;
 mod names;
 mod out;
 mod progress;
 mod replay;
+mod rules;
 mod scenarios;
 mod table;
 mod tell;
 mod why;
+mod witnesses;
 
 use clap::{Parser, Subcommand};
 use std::io;
@@ -41,6 +44,10 @@ enum Command {
     Explore(explore::Arguments),
     /// Run a trace file again in the model.
     Replay(replay::Arguments),
+    /// Find a trace to the situation that puts each safety property to the test.
+    Witnesses(witnesses::Arguments),
+    /// List where each rule of the protocol is implemented, checked and broken.
+    TraceRules(rules::Arguments),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -80,6 +87,8 @@ fn run(command: &Command) -> anyhow::Result<Conclusion> {
         Command::Why(arguments) => why::run(arguments),
         Command::Explore(arguments) => explore::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Witnesses(arguments) => witnesses::run(arguments),
+        Command::TraceRules(arguments) => rules::run(arguments),
         Command::Bench(what) => bench::run(what),
         Command::Scenarios => scenarios::run(),
     }

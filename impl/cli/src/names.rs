@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use splitjob_core::gate::Gate;
 use splitjob_model::near;
 use splitjob_model::scenario::{ALL, Class, GAPS, Gap, Scenario};
+use splitjob_model::world::Fairness;
 
 /// How long a scenario may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,11 +50,19 @@ pub(crate) fn gap(name: &str) -> Result<&'static Gap> {
     })
 }
 
+/// The assumption of fairness with this identifier.
+pub(crate) fn fairness(id: &str) -> Result<Fairness> {
+    Fairness::by_id(id).ok_or_else(|| {
+        let known: Vec<&str> = Fairness::ALL.iter().map(|fairness| fairness.id()).collect();
+        anyhow!("there is no fairness {id:?}; there are {}", known.join(", "))
+    })
+}
+
 /// The gap that shows why a gate exists, or the wrong design with this name.
 pub(crate) fn gate_or_gap(name: &str) -> Result<(Option<Gate>, &'static Gap)> {
     if let Some(gate) = Gate::by_name(name) {
-        let alone = GAPS.iter().find(|gap| gap.removes == [gate]);
-        let gap = alone.or_else(|| GAPS.iter().find(|gap| gap.removes.contains(&gate)));
+        let alone = GAPS.iter().find(|gap| gap.is_without_only(gate));
+        let gap = alone.or_else(|| GAPS.iter().find(|gap| gap.gates().any(|other| other == gate)));
         return gap.map(|gap| (Some(gate), gap)).ok_or_else(|| anyhow!("no gap shows what happens without {gate}"));
     }
     if let Some(gap) = GAPS.iter().find(|gap| gap.name.eq_ignore_ascii_case(name)) {

@@ -9,6 +9,7 @@ use splitjob_model::check::{
 use splitjob_model::explore::Progress;
 use splitjob_model::explorer::SplitJob;
 use splitjob_model::scenario::{Gap, Redundant, Scenario};
+use splitjob_model::world::Fairness;
 use std::time::Duration;
 
 /// Limits of a run, as the caller gave them.
@@ -20,13 +21,32 @@ pub(crate) struct Limits {
     pub(crate) max_states: Option<usize>,
     /// Time.
     pub(crate) max_time: Option<Duration>,
+    /// Whether no liveness property is asked.
+    pub(crate) no_liveness: bool,
+    /// A fairness that is not assumed.
+    pub(crate) unfair: Option<Fairness>,
 }
 
 impl Limits {
     /// No limits but the threads; by default as many as there are cores.
     pub(crate) fn threads(threads: Option<usize>) -> Limits {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        Limits { threads: threads.unwrap_or_else(cores), max_states: None, max_time: None }
+        Limits {
+            threads: threads.unwrap_or_else(cores),
+            max_states: None,
+            max_time: None,
+            no_liveness: false,
+            unfair: None,
+        }
+    }
+
+    /// Runs something under a name, telling how far it is.
+    pub(crate) fn watched<T>(self, name: &str, run: impl FnOnce(&Options<'_>) -> T) -> T {
+        let line = Line::new(name);
+        let tell = |progress: &Progress| line.tell(progress);
+        let ran = run(&self.options(&tell));
+        line.end();
+        ran
     }
 
     /// Runs a scenario, telling how far it is.
@@ -98,7 +118,14 @@ impl Limits {
     }
 
     fn options<'a>(self, tell: &'a (dyn Fn(&Progress) + Sync)) -> Options<'a> {
-        Options { threads: self.threads, max_states: self.max_states, max_time: self.max_time, progress: Some(tell) }
+        Options {
+            threads: self.threads,
+            max_states: self.max_states,
+            max_time: self.max_time,
+            no_liveness: self.no_liveness,
+            unfair: self.unfair,
+            progress: Some(tell),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::out::{Out, Style};
 use crate::{Conclusion, tell};
 use anyhow::{Context, Result};
 use clap::Args;
+use splitjob_model::story::End;
 use splitjob_model::trace::TraceFile;
 use std::path::PathBuf;
 
@@ -21,19 +22,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
     let trace = TraceFile::read(&text).with_context(|| format!("can't replay {path}"))?;
     let replayed = trace.replay().with_context(|| format!("can't replay {path}"))?;
     let mut out = Out::new();
-    let gap = replayed.gap.map_or_else(String::new, |gap| format!(" without {}", gap.name));
+    let gap = replayed.gap.map_or_else(String::new, |gap| format!(" {}", gap.told()));
     let heading = format!("{}{gap}, {} steps", replayed.scenario.name, replayed.steps.len());
     out.line(out.paint(Style::Strong, &heading))?;
     tell::story(&mut out, &replayed.story())?;
     out.line("")?;
-    match replayed.violates {
-        Some(property) => {
-            tell::where_to_walk(&mut out, replayed.scenario, replayed.gap, &replayed.choices)?;
-            out.line(format_args!("replayed: {property} is violated as the file says"))?;
+    tell::where_to_walk(&mut out, replayed.scenario, replayed.gap, &replayed.choices)?;
+    match (replayed.end.broken(), &replayed.end) {
+        (Some(claim), _) => {
+            out.line(format_args!("replayed: {} as the file says", claim.is_broken()))?;
             Ok(Conclusion::Violated)
         }
-        None => {
-            out.line("replayed: every property holds at its end")?;
+        (None, End::Witness(property)) => {
+            out.line(format_args!(
+                "replayed: {property} is put to the test as the file says, and every property holds"
+            ))?;
+            Ok(Conclusion::Holds)
+        }
+        (None, _) => {
+            out.line("replayed: every property holds in every state of it")?;
             Ok(Conclusion::Holds)
         }
     }

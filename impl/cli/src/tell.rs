@@ -11,6 +11,9 @@ pub(crate) fn story(out: &mut Out, story: &Story) -> io::Result<()> {
     out.paragraph(2, &story.prologue)?;
     out.line("")?;
     for (index, step) in story.steps.iter().enumerate() {
+        if story.stem == Some(index) {
+            out.line(out.paint(Style::Bad, "      and then, again and again, for ever:"))?;
+        }
         let number = format!("{:>4}. ", index + 1);
         let head = out.paint(Style::Strong, &number);
         out.hanging(&head, number.len(), &step.text, None)?;
@@ -19,10 +22,11 @@ pub(crate) fn story(out: &mut Out, story: &Story) -> io::Result<()> {
             out.hanging(&bullet, 10, change, Some(Style::Faint))?;
         }
     }
-    if let Some((property, told)) = &story.ending {
+    if let Some(ending) = &story.ending {
         out.line("")?;
-        out.line(out.paint(Style::Bad, &format!("  {property} is violated.")))?;
-        out.paragraph(2, told)?;
+        let style = if ending.is_bad { Style::Bad } else { Style::Good };
+        out.line(out.paint(style, &format!("  {}", ending.head)))?;
+        out.paragraph(2, &ending.told)?;
     }
     Ok(())
 }

@@ -104,6 +104,7 @@ pub fn after_refusal(rejection: &Rejection, attempt: u32, caller_chose_ts: bool)
         Rejection::RoutedTooEarly { owned_since } => Retry::Refresh { at_least: Some(*owned_since), backoff_ms: 0 },
         Rejection::KeyLocked { key, .. } => Retry::Settle { key: key.clone(), backoff_ms },
         Rejection::ReadNotBound { .. } => Retry::Bind,
+        Rejection::TimestampTooHigh { .. } if !caller_chose_ts => Retry::Refresh { at_least: None, backoff_ms },
         Rejection::TimestampTooHigh { .. }
         | Rejection::WriteConflict { .. }
         | Rejection::TxnRolledBack

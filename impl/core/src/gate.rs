@@ -182,6 +182,8 @@ gates! {
     FenceBudget = "J10";
     /// A new attempt tells a group its epoch before it goes on after a fence was lifted.
     UnfenceBeforeCopy = "J10";
+    /// A range that was given back is fenced anew under another attempt, so that no late lifting meets the new fence.
+    FenceInNewAttempt = "J10";
     /// Abandoning a job gives the route back for writes in the command that says so.
     AbandonUnfencesRoute = "J8";
     /// Abandoning a job raises its epoch before anything is removed.

@@ -23,7 +23,7 @@ pub(super) fn of(bounds: &Bounds, steps: &[u64; KINDS.len()]) -> Vec<KindCount> 
 /// In the order of [`KINDS`].
 fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
     let has_job = bounds.start != Start::Ended;
-    let has_followers = bounds.voters.iter().any(|voters| *voters > 1);
+    let has_followers = bounds.additions > 0 || bounds.voters.iter().any(|voters| *voters > 1);
     let has_reads = !bounds.reads.is_empty();
     let splits = has_job && bounds.splits_elsewhere > 0;
     [
@@ -53,6 +53,8 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         bounds.abandons > 0,
         bounds.retries > 0,
         bounds.downgrades > 0,
+        bounds.additions > 0,
+        bounds.removals > 0,
     ]
 }
 

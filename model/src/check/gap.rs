@@ -1,7 +1,8 @@
 //! Whether a gap breaks what it is registered for.
 
-use super::{CheckError, Counterexample, Options, Outcome, Report, explored, is_complete, run};
+use super::{CheckError, Counterexample, Options, Outcome, Report, Search, explored, is_complete, run};
 use crate::scenario::{GAPS, Gap, REDUNDANT, Redundant, Scenario};
+use crate::world::Claim;
 use serde::Serialize;
 use splitjob_core::gate::Gate;
 
@@ -12,11 +13,11 @@ pub struct GapReport {
     pub gap: &'static str,
     /// The scenario it is registered for.
     pub scenario: &'static str,
-    /// The property it is registered to break.
+    /// What it is registered to break.
     pub registered: &'static str,
-    /// What the first violating state violates.
+    /// What the shortest trace breaks; without one, the goals that nothing reaches any more.
     pub broken: Vec<&'static str>,
-    /// Steps of the shortest trace.
+    /// Steps of the shortest trace; absent if a goal is lost, for which the whole exploration is the evidence.
     pub steps: Option<usize>,
     /// Why the gap is not as registered; absent if it is.
     pub complaint: Option<String>,
@@ -24,7 +25,7 @@ pub struct GapReport {
     pub report: Option<Report>,
 }
 
-/// Runs the gap's scenario without its gates, up to the first violation.
+/// Runs the gap's scenario with its gates as the gap has them, up to the first violation.
 ///
 /// # Errors
 /// As [`run`].
@@ -42,9 +43,14 @@ pub fn run_gap(gap: &'static Gap, options: &Options<'_>) -> Result<(GapReport, O
         let complaint = Some(format!("there is no scenario {}", gap.scenario));
         return Ok((GapReport { complaint, ..empty }, None));
     };
-    let (report, counterexample) = run(scenario, Some(gap), options)?;
+    // Edges cost memory, and only a gap of liveness needs them.
+    let no_liveness = options.no_liveness || !matches!(gap.breaks, Claim::Liveness(_));
+    let (report, counterexample) = run(scenario, Some(gap), &Options { no_liveness, ..*options })?;
     let found = GapReport {
-        broken: counterexample.iter().flat_map(|found| &found.all_violated).map(|property| property.id()).collect(),
+        broken: match &counterexample {
+            Some(found) => found.all_violated.iter().map(|claim| claim.id()).collect(),
+            None => report.missed_goals(),
+        },
         steps: counterexample.as_ref().map(|found| found.steps.len()),
         complaint: complaint(gap, &report, counterexample.as_ref()),
         report: Some(report),
@@ -56,7 +62,7 @@ pub fn run_gap(gap: &'static Gap, options: &Options<'_>) -> Result<(GapReport, O
 fn complaint(gap: &Gap, report: &Report, found: Option<&Counterexample>) -> Option<String> {
     match (found, report.outcome) {
         (Some(found), _) if !found.all_violated.contains(&gap.breaks) => {
-            let broken: Vec<&str> = found.all_violated.iter().map(|property| property.id()).collect();
+            let broken: Vec<&str> = found.all_violated.iter().map(|claim| claim.id()).collect();
             Some(format!("breaks {} first, not {}", broken.join(", "), gap.breaks))
         }
         (Some(found), _) if found.steps.len() > LONGEST_STORY => {
@@ -65,7 +71,16 @@ fn complaint(gap: &Gap, report: &Report, found: Option<&Counterexample>) -> Opti
         (Some(_), _) => None,
         (None, Outcome::Incomplete) => Some(format!("nothing broken so far; {}", report.reasons.join("; "))),
         (None, Outcome::Holds | Outcome::Violated) => {
-            Some("breaks nothing: every property holds without it".to_owned())
+            let lost = report.missed_goals();
+            match gap.breaks {
+                Claim::Reach(goal) if lost.contains(&goal.id()) => None,
+                Claim::Safety(_) | Claim::Liveness(_) | Claim::Reach(_) if lost.is_empty() => {
+                    Some("breaks nothing: every property holds without it".to_owned())
+                }
+                Claim::Safety(_) | Claim::Liveness(_) | Claim::Reach(_) => {
+                    Some(format!("only keeps {} from being reached, and doesn't break {}", lost.join(", "), gap.breaks))
+                }
+            }
         }
     }
 }
@@ -102,7 +117,8 @@ pub fn run_redundant(redundant: &Redundant, options: &Options<'_>) -> Result<Red
         report.complaint = Some(format!("there is no gap {}, or it has no scenario", redundant.gap));
         return Ok(report);
     };
-    let (_, found) = explored(scenario, &[redundant.gate], options)?;
+    let world = scenario.world(&[redundant.gate]);
+    let found = explored(scenario, &world, Search::for_violations(), options)?;
     report.states = found.unique();
     report.complaint = match found.stopped_at() {
         _ if !(gap.removes.contains(&redundant.gate) && gap.removes.contains(&redundant.behind)) => {
@@ -117,8 +133,9 @@ pub fn run_redundant(redundant: &Redundant, options: &Options<'_>) -> Result<Red
 
 /// The gates that nobody has shown to be needed: no gap removes them alone, and none stands behind them.
 pub fn uncovered_gates() -> Vec<Gate> {
-    let is_covered =
-        |gate: &&Gate| GAPS.iter().any(|gap| gap.removes == [**gate]) || REDUNDANT.iter().any(|one| one.gate == **gate);
+    let is_covered = |gate: &&Gate| {
+        GAPS.iter().any(|gap| gap.is_without_only(**gate)) || REDUNDANT.iter().any(|one| one.gate == **gate)
+    };
     Gate::ALL.iter().filter(|gate| !is_covered(gate)).copied().collect()
 }
 

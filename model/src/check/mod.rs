@@ -1,20 +1,29 @@
 //! Running a scenario to a report that can't mistake "not seen" for "can't happen".
 
+mod counterexample;
 mod coverage;
 mod gap;
+mod liveness;
+mod matrix;
 mod report;
 mod second;
+mod witness;
 
+pub use counterexample::Counterexample;
 pub use coverage::KindCount;
 pub use gap::{GapReport, RedundantReport, run_gap, run_redundant, uncovered_gates};
+pub use liveness::{LivenessReport, LivenessVerdict};
+pub use matrix::{Effect, MatrixCell, MatrixRow, columns, matrix_row};
 pub use report::{Outcome, PropertyCount, Report, Seen};
 pub use second::{Count, SecondOpinion, second_opinion};
+pub use witness::{Antecedent, Witness, witness};
 
-use crate::explore::{self, Completeness, Exploration, Progress, StopAt};
+pub(crate) use counterexample::{Way, way_to};
+
+use crate::explore::{self, Completeness, Exploration, Panicked, Progress, StopAt};
 use crate::scenario::{Gap, Scenario};
-use crate::story::Story;
-use crate::world::{Action, Property, State, Worker, World};
-use splitjob_core::gate::Gate;
+use crate::story::End;
+use crate::world::{Claim, Fairness, Liveness, Property, State, World};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -27,6 +36,10 @@ pub struct Options<'a> {
     pub max_states: Option<usize>,
     /// Stops after this long; the report is then incomplete.
     pub max_time: Option<Duration>,
+    /// Asks no liveness property, and keeps no edges.
+    pub no_liveness: bool,
+    /// A fairness that is not assumed, whatever a liveness property says: to see what it is good for.
+    pub unfair: Option<Fairness>,
     /// Told many times a second.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
 }
@@ -54,32 +67,18 @@ pub enum CheckError {
     },
 }
 
-/// A shortest way into a state that violates a property.
-pub struct Counterexample {
-    /// The scenario.
-    pub scenario: &'static Scenario,
-    /// What was missing.
-    pub gap: Option<&'static Gap>,
-    /// The world that it happens in.
-    pub world: World,
-    /// The steps from the scenario's first state on.
-    pub steps: Vec<(Action, State)>,
-    /// For each step, its index among the steps that were enabled.
-    pub choices: Vec<usize>,
-    /// The property that the report names first.
-    pub violates: Property,
-    /// Every property that the last state violates.
-    pub all_violated: Vec<Property>,
-}
-
-impl Counterexample {
-    /// The counterexample, told.
-    pub fn story(&self) -> Story {
-        Story::of(&self.world, &self.steps, Some(self.violates))
+impl CheckError {
+    fn panicked(scenario: &Scenario, panicked: &Panicked<State>) -> CheckError {
+        CheckError::Panicked {
+            scenario: scenario.name,
+            steps: panicked.trace.steps.len(),
+            message: panicked.message.clone(),
+        }
     }
 }
 
-/// Explores the scenario, all of it unless a property breaks, without the gates of the gap.
+/// Explores the scenario, all of it unless a safety property breaks, with the gates of the gap as the gap has them; then
+/// asks the scenario's liveness properties of the graph, and the one that the gap is there for.
 ///
 /// # Errors
 /// If the model panics, or contradicts itself.
@@ -88,82 +87,101 @@ pub fn run(
     gap: Option<&'static Gap>,
     options: &Options<'_>,
 ) -> Result<(Report, Option<Counterexample>), CheckError> {
-    let (world, found) = explored(scenario, gap.map_or(&[], |gap| gap.removes), options)?;
-    let report = report::of(scenario, gap, &world, &found);
-    let counterexample = counterexample(scenario, gap, world, &found)?;
+    let Examined { world, found, verdicts, broken } = examined(scenario, gap, options)?;
+    let report = report::of(scenario, gap, &world, &found, verdicts);
+    let counterexample = broken.map(|Broken { way: (steps, choices), all_violated, end }| {
+        let violates = all_violated[0];
+        Counterexample { scenario, gap, world, steps, choices, violates, all_violated, end }
+    });
     Ok((report, counterexample))
+}
+
+/// All that a run finds out.
+pub(crate) struct Examined {
+    pub(crate) world: World,
+    pub(crate) found: Exploration<State>,
+    pub(crate) verdicts: Vec<LivenessReport>,
+    pub(crate) broken: Option<Broken>,
+}
+
+/// A shortest trace that breaks something.
+pub(crate) struct Broken {
+    pub(crate) way: Way,
+    /// What it breaks, at least one claim: that which the gap is there for comes first.
+    pub(crate) all_violated: Vec<Claim>,
+    pub(crate) end: End,
+}
+
+/// What [`run`] reports of.
+pub(crate) fn examined(
+    scenario: &'static Scenario,
+    gap: Option<&'static Gap>,
+    options: &Options<'_>,
+) -> Result<Examined, CheckError> {
+    let world = scenario.world_of(gap);
+    let asked = asked(scenario, gap, options);
+    let search = Search { keeps_edges: !asked.is_empty(), ..Search::for_violations() };
+    let found = explored(scenario, &world, search, options)?;
+    let mut broken = counterexample::of_violation(scenario, gap, &world, &found)?;
+    let mut verdicts = Vec::new();
+    for property in asked {
+        let (verdict, unmet) = liveness::judge(scenario, &world, &found, property, options)?;
+        verdicts.push(verdict);
+        if let (None, Some(unmet)) = (&broken, unmet) {
+            broken = Some(counterexample::of_unmet(scenario, &world, unmet)?);
+        }
+    }
+    Ok(Examined { world, found, verdicts, broken })
+}
+
+/// The liveness properties to judge, the one that the gap is there for first.
+fn asked(scenario: &Scenario, gap: Option<&Gap>, options: &Options<'_>) -> Vec<Liveness> {
+    if options.no_liveness {
+        return Vec::new();
+    }
+    let registered = gap.and_then(|gap| match gap.breaks {
+        Claim::Liveness(liveness) => Some(liveness),
+        Claim::Safety(_) | Claim::Reach(_) => None,
+    });
+    let others = scenario.liveness.iter().copied().filter(|one| Some(*one) != registered);
+    registered.into_iter().chain(others).collect()
+}
+
+/// How far to look, and what to keep.
+#[derive(Clone, Copy)]
+pub(crate) struct Search {
+    pub(crate) stop: StopAt,
+    pub(crate) keeps_edges: bool,
+}
+
+impl Search {
+    /// Everything, unless a safety property breaks.
+    pub(crate) fn for_violations() -> Search {
+        let mask = Property::ALL.iter().fold(0, |mask, property| mask | property.bit());
+        Search { stop: StopAt::FirstViolation { mask }, keeps_edges: false }
+    }
 }
 
 /// The exploration behind a report.
 pub(crate) fn explored(
-    scenario: &'static Scenario,
-    removes: &[Gate],
+    scenario: &Scenario,
+    world: &World,
+    search: Search,
     options: &Options<'_>,
-) -> Result<(World, Exploration<State>), CheckError> {
-    let world = scenario.world(removes);
-    let mask = Property::ALL.iter().fold(0, |mask, property| mask | property.bit());
+) -> Result<Exploration<State>, CheckError> {
     let explored = explore::explore(
-        &world,
+        world,
         &explore::Options {
             threads: options.threads,
-            stop: StopAt::FirstViolation { mask },
+            stop: search.stop,
+            edges: search.keeps_edges,
             max_states: options.max_states,
             max_time: options.max_time,
             progress: options.progress,
             ..explore::Options::default()
         },
     );
-    let found = explored.map_err(|panicked| CheckError::Panicked {
-        scenario: scenario.name,
-        steps: panicked.trace.steps.len(),
-        message: panicked.message,
-    })?;
-    Ok((world, found))
-}
-
-fn counterexample(
-    scenario: &'static Scenario,
-    gap: Option<&'static Gap>,
-    world: World,
-    found: &Exploration<State>,
-) -> Result<Option<Counterexample>, CheckError> {
-    let Some(first) = found.stopped_at() else { return Ok(None) };
-    let unrepeatable =
-        |message: &str| CheckError::Unrepeatable { scenario: scenario.name, message: message.to_owned() };
-    let (steps, choices) = way_to(scenario, &world, found, first.state)?;
-    let mut worker = Worker::default();
-    let last = steps.last().map_or_else(|| world.first_state(), |(_, state)| *state);
-    let all_violated = world.violated_properties(&mut worker, &last);
-    let registered = gap.map(|gap| gap.breaks).filter(|property| all_violated.contains(property));
-    let violates = registered.or(all_violated.first().copied());
-    let violates = violates.ok_or_else(|| unrepeatable("its last state violates nothing"))?;
-    Ok(Some(Counterexample { scenario, gap, world, steps, choices, violates, all_violated }))
-}
-
-/// Steps, and for each its index among the steps that were enabled.
-pub(crate) type Way = (Vec<(Action, State)>, Vec<usize>);
-
-/// A shortest way to a state that was found.
-pub(crate) fn way_to(
-    scenario: &'static Scenario,
-    world: &World,
-    found: &Exploration<State>,
-    state: u32,
-) -> Result<Way, CheckError> {
-    let unrepeatable = |message: String| CheckError::Unrepeatable { scenario: scenario.name, message };
-    let trace = found.trace_to(world, state).map_err(|gap| unrepeatable(gap.to_string()))?;
-    let mut worker = Worker::default();
-    let mut at = trace.initial.ok_or_else(|| unrepeatable("it has no first state".to_owned()))?;
-    let (mut steps, mut choices) = (Vec::new(), Vec::new());
-    for step in &trace.steps {
-        let enabled = world.steps(&mut worker, &at);
-        let choice = enabled.iter().position(|(action, _)| action.label() == step.label);
-        let choice = choice.ok_or_else(|| unrepeatable(format!("step {} is not enabled", steps.len() + 1)))?;
-        steps.push(enabled[choice]);
-        choices.push(choice);
-        at = step.state;
-    }
-    Ok((steps, choices))
+    explored.map_err(|panicked| CheckError::panicked(scenario, &panicked))
 }
 
 /// Whether every reachable state was seen.

@@ -2,6 +2,7 @@
 
 use super::coverage::{self, KindCount};
 use super::is_complete;
+use super::liveness::{LivenessReport, LivenessVerdict};
 use crate::explore::{Completeness, Cut, Exploration, Reachability, Verdict};
 use crate::scenario::{Gap, Pinned, Scenario};
 use crate::world::{Goal, Property, State, World};
@@ -17,6 +18,8 @@ pub struct Report {
     pub gap: Option<&'static str>,
     /// The names of the missing gates.
     pub removes: Vec<&'static str>,
+    /// The names of the gates that never open.
+    pub jams: Vec<&'static str>,
     /// The verdict.
     pub outcome: Outcome,
     /// Why the verdict is not that everything holds, one sentence each.
@@ -33,10 +36,12 @@ pub struct Report {
     pub seconds: f64,
     /// Unique states a second.
     pub states_per_second: f64,
-    /// Bytes a state, of the explorer's tables.
+    /// Bytes a state, of the explorer's tables, without the edges that liveness needs.
     pub bytes_per_state: f64,
     /// Every property.
     pub properties: Vec<PropertyCount>,
+    /// The liveness properties that were asked.
+    pub liveness: Vec<LivenessReport>,
     /// The goals that the scenario names.
     pub goals: Vec<PropertyCount>,
     /// How often each kind of step was taken.
@@ -96,11 +101,14 @@ pub(super) fn of(
     gap: Option<&'static Gap>,
     world: &World,
     found: &Exploration<State>,
+    liveness: Vec<LivenessReport>,
 ) -> Report {
+    let memory = found.memory();
     let mut report = Report {
         scenario: scenario.name,
         gap: gap.map(|gap| gap.name),
         removes: gap.map_or(&[][..], |gap| gap.removes).iter().map(|gate| gate.name()).collect(),
+        jams: gap.map_or(&[][..], |gap| gap.jams).iter().map(|gate| gate.name()).collect(),
         outcome: Outcome::Holds,
         reasons: Vec::new(),
         is_complete: is_complete(found),
@@ -109,8 +117,9 @@ pub(super) fn of(
         depth: found.depth(),
         seconds: found.seconds(),
         states_per_second: found.states_per_second(),
-        bytes_per_state: found.bytes_per_state(),
+        bytes_per_state: (memory.total() - memory.edges) as f64 / found.unique().max(1) as f64,
         properties: Property::ALL.iter().map(|property| violation(*property, found)).collect(),
+        liveness,
         goals: scenario.goals.iter().map(|goal| reached(*goal, found)).collect(),
         kinds: coverage::of(world.bounds(), &world.steps_by_kind()),
         pinned: gap.is_none().then_some(scenario.pinned),
@@ -121,26 +130,44 @@ pub(super) fn of(
 
 impl Report {
     fn judge(&mut self, completeness: Completeness) {
-        let violated: Vec<&str> =
-            self.properties.iter().filter(|one| one.seen == Seen::Somewhere).map(|one| one.id).collect();
+        let safety = self.properties.iter().filter(|one| one.seen == Seen::Somewhere).map(|one| one.id);
+        let is_violated = |one: &&LivenessReport| one.verdict == LivenessVerdict::Violated;
+        let violated: Vec<&str> = safety.chain(self.liveness.iter().filter(is_violated).map(|one| one.id)).collect();
         if !violated.is_empty() {
             let verb = if violated.len() == 1 { "is" } else { "are" };
             self.fail(format!("{} {verb} violated", violated.join(", ")));
         } else if let Completeness::Partial(cut) = completeness {
             self.outcome = Outcome::Incomplete;
             self.reasons.push(format!("cut short: {}", cut_words(cut)));
-        } else if self.gap.is_none() {
+        } else {
             self.judge_reach();
+            if self.gap.is_none() {
+                self.judge_kindness();
+            }
         }
     }
 
-    /// A complete run with every gate must have reached what the scenario is there for.
+    /// A complete run must have reached what the scenario is there for.
     fn judge_reach(&mut self) {
-        let missed: Vec<&str> =
-            self.goals.iter().filter(|goal| goal.seen != Seen::Somewhere).map(|goal| goal.id).collect();
+        let missed = self.missed_goals();
         if !missed.is_empty() {
             let verb = if missed.len() == 1 { "is" } else { "are" };
-            self.fail(format!("{} {verb} never reached: the scenario is too kind", missed.join(", ")));
+            let why = if self.gap.is_none() { ": the scenario is too kind" } else { "" };
+            self.fail(format!("{} {verb} never reached{why}", missed.join(", ")));
+        }
+    }
+
+    /// The goals that no state of a complete run reaches.
+    pub fn missed_goals(&self) -> Vec<&'static str> {
+        self.goals.iter().filter(|goal| goal.seen == Seen::Nowhere).map(|goal| goal.id).collect()
+    }
+
+    /// A complete run with every gate must have done what its bounds let happen, and counted what is pinned.
+    fn judge_kindness(&mut self) {
+        let vacuous = self.liveness.iter().filter(|one| one.verdict == LivenessVerdict::Vacuous);
+        let vacuous: Vec<&str> = vacuous.map(|one| one.id).collect();
+        if !vacuous.is_empty() {
+            self.fail(format!("nothing is ever owed by {}: the scenario is too kind", vacuous.join(", ")));
         }
         let idle: Vec<&str> =
             self.kinds.iter().filter(|kind| kind.is_expected && kind.steps == 0).map(|kind| kind.kind).collect();

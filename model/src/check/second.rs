@@ -1,6 +1,6 @@
 //! A second opinion: stateright's breadth-first search on the same world, in the same run.
 
-use super::{CheckError, Options, explored, is_complete};
+use super::{CheckError, Options, Search, explored, is_complete};
 use crate::explore::StaterightAdapter;
 use crate::scenario::Scenario;
 use serde::Serialize;
@@ -48,7 +48,8 @@ pub struct Count {
 /// # Errors
 /// If the model panics.
 pub fn second_opinion(scenario: &'static Scenario, options: &Options<'_>) -> Result<SecondOpinion, CheckError> {
-    let (_, found) = explored(scenario, &[], options)?;
+    let world = scenario.world(&[]);
+    let found = explored(scenario, &world, Search::for_violations(), options)?;
     let ours = Count {
         states: found.unique(),
         steps: found.generated(),
@@ -56,7 +57,7 @@ pub fn second_opinion(scenario: &'static Scenario, options: &Options<'_>) -> Res
         seconds: found.seconds(),
     };
     let (states_per_second, bytes_per_state) = (found.states_per_second(), found.bytes_per_state());
-    drop(found);
+    drop((found, world));
     let stateright = by_stateright(scenario, options.threads);
     let theirs_per_second = stateright.states as f64 / stateright.seconds.max(f64::MIN_POSITIVE);
     let counted = |count: &Count| (count.states, count.steps, count.is_complete);

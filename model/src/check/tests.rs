@@ -2,7 +2,8 @@ use super::*;
 use crate::scenario::{Class, Pinned};
 use crate::world::{Bounds, Collection, DataGroup, Goal, ts};
 
-const ONE: Options<'static> = Options { threads: 1, max_states: None, max_time: None, progress: None };
+const ONE: Options<'static> =
+    Options { threads: 1, max_states: None, max_time: None, no_liveness: false, unfair: None, progress: None };
 
 static CALM: Scenario = Scenario {
     name: "calm",
@@ -10,6 +11,7 @@ static CALM: Scenario = Scenario {
     class: Class::Quick,
     bounds: Bounds::calm,
     goals: &[Goal::Ended],
+    liveness: &[Liveness::JobEnds, Liveness::JobCanEnd],
     pinned: Pinned { states: 36, steps: 52, depth: 18 },
 };
 
@@ -63,7 +65,7 @@ fn the_first_violation_is_named_by_what_its_gap_is_there_for() {
 #[test]
 fn a_gap_that_breaks_something_else_first_is_not_as_registered() {
     let gap = Gap::by_name("MergeBeforeVisibility").expect("the gap is registered");
-    let wrong = Box::leak(Box::new(Gap { breaks: Property::RoutesPartition, ..*gap }));
+    let wrong = Box::leak(Box::new(Gap { breaks: Claim::Safety(Property::RoutesPartition), ..*gap }));
     let (report, _) = run_gap(wrong, &ONE).expect("the model doesn't panic");
     assert_eq!(report.complaint.as_deref(), Some("breaks S2, S7 first, not S8"));
 }

@@ -11,10 +11,11 @@ mod server;
 pub use moment::{Choice, Moment};
 pub use server::{ServeError, free_port, serve};
 
-use crate::check::{CheckError, Options, explored, way_to};
+use crate::check::{Broken, CheckError, Examined, LivenessVerdict, Options, examined, way_to};
 use crate::explore::{Completeness, Exploration, Reachability, Verdict};
 use crate::scenario::{Gap, Scenario};
-use crate::world::{Goal, Property, State, Worker, World};
+use crate::story::{Ending, Story};
+use crate::world::{Claim, Goal, Liveness, Property, State, Worker, World};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -26,10 +27,14 @@ pub struct SplitJob {
     worker: Mutex<Worker>,
     /// The states on the paths that the page names.
     shown: BTreeSet<State>,
-    violated: Vec<Property>,
-    proven: Vec<Property>,
+    violated: Vec<Claim>,
+    proven: Vec<Claim>,
+    /// The liveness property that a run violates, where that run stops or begins to turn, and what is to be said of it.
+    unmet: Option<(Liveness, State, Ending)>,
     /// Goals, and the first state of each.
     reached: Vec<(Goal, State)>,
+    /// Goals that the scenario is there for and that nothing reaches.
+    lost: Vec<Goal>,
     choices: Vec<usize>,
 }
 
@@ -43,31 +48,40 @@ impl SplitJob {
         gap: Option<&'static Gap>,
         options: &Options<'_>,
     ) -> Result<SplitJob, CheckError> {
-        let (world, found) = explored(scenario, gap.map_or(&[], |gap| gap.removes), options)?;
+        let Examined { world, found, verdicts, broken } = examined(scenario, gap, options)?;
+        let lives = verdicts.iter().filter(|verdict| verdict.verdict == LivenessVerdict::Holds);
+        let lives = lives.filter_map(|verdict| Liveness::by_id(verdict.id)).map(Claim::Liveness);
+        let is_lost = |goal: &&Goal| found.reachability(**goal as u32) == Reachability::Unreachable;
         let mut job = SplitJob {
             scenario,
             gap,
             worker: Mutex::default(),
             shown: BTreeSet::from([world.first_state()]),
             violated: Vec::new(),
-            proven: proven(&found),
+            proven: proven(&found).into_iter().chain(lives).collect(),
+            unmet: None,
             reached: Vec::new(),
+            lost: scenario.goals.iter().filter(is_lost).copied().collect(),
             choices: Vec::new(),
             world: Arc::new(world),
         };
-        match found.stopped_at() {
-            Some(first) => job.show_violation(&found, first.state)?,
+        match broken {
+            Some(broken) => job.show_broken(broken),
             None => job.show_goals(&found)?,
         }
         Ok(job)
     }
 
-    fn show_violation(&mut self, found: &Exploration<State>, state: u32) -> Result<(), CheckError> {
-        let (steps, choices) = way_to(self.scenario, &self.world, found, state)?;
-        self.violated = self.violated_in(found.state(state));
+    fn show_broken(&mut self, broken: Broken) {
+        let (steps, choices) = broken.way;
         self.shown.extend(steps.iter().map(|(_, state)| *state));
+        if let Some(Claim::Liveness(unmet)) = broken.end.broken() {
+            let last = steps.last().map_or_else(|| self.world.first_state(), |(_, state)| *state);
+            let ending = Story::of(&self.world, &steps, &broken.end).ending;
+            self.unmet = ending.map(|ending| (unmet, last, ending));
+        }
+        self.violated = broken.all_violated;
         self.choices = choices;
-        Ok(())
     }
 
     fn show_goals(&mut self, found: &Exploration<State>) -> Result<(), CheckError> {
@@ -86,29 +100,34 @@ impl SplitJob {
         &self.choices
     }
 
-    /// The properties that the end of that path violates.
-    pub fn violated(&self) -> &[Property] {
+    /// What that path breaks.
+    pub fn violated(&self) -> &[Claim] {
         &self.violated
     }
 
-    /// The properties that hold in every reachable state: none unless all of them were visited.
-    pub fn proven(&self) -> &[Property] {
+    /// The properties that hold: none unless every reachable state was visited.
+    pub fn proven(&self) -> &[Claim] {
         &self.proven
     }
 
-    /// The properties that the state violates, the one that the gap is there for first.
+    /// The goals that the scenario is there for and that nothing reaches: none unless every reachable state was visited.
+    pub fn lost(&self) -> &[Goal] {
+        &self.lost
+    }
+
+    /// The safety properties that the state violates, the one that the gap is there for first.
     fn violated_in(&self, state: &State) -> Vec<Property> {
         let mut worker = self.worker.lock().expect("no holder of this lock panics");
         let mut violated = self.world.violated_properties(&mut worker, state);
-        violated.sort_by_key(|property| self.gap.is_none_or(|gap| gap.breaks != *property));
+        violated.sort_by_key(|property| self.gap.is_none_or(|gap| gap.breaks != Claim::Safety(*property)));
         violated
     }
 }
 
-fn proven(found: &Exploration<State>) -> Vec<Property> {
+fn proven(found: &Exploration<State>) -> Vec<Claim> {
     if !matches!(found.completeness(), Completeness::Complete) {
         return Vec::new();
     }
     let holds = |property: &&Property| matches!(found.verdict(**property as u32), Verdict::Holds);
-    Property::ALL.iter().filter(holds).copied().collect()
+    Property::ALL.iter().filter(holds).copied().map(Claim::Safety).collect()
 }

@@ -1,7 +1,7 @@
 //! The picture above the state: what is violated, what the last step changed, and the path as a sequence diagram.
 
 use super::{Choice, Moment, SplitJob};
-use crate::story::{Story, diagram, typeset};
+use crate::story::{End, Ending, Story, diagram, typeset};
 use crate::world::{Action, State};
 use std::fmt::Write;
 
@@ -12,17 +12,17 @@ pub(super) fn of(job: &SplitJob, path: &[(Moment, Option<Choice>)]) -> String {
     let steps: Vec<(Action, State)> = actions.zip(states).collect();
     let last = path.last().map_or_else(|| job.world.first_state(), |(moment, _)| moment.state);
     let violated = job.violated_in(&last);
-    let story = Story::of(&job.world, &steps, violated.first().copied());
+    let story =
+        Story::of(&job.world, &steps, &violated.first().map_or(End::Open, |property| End::Violation(*property)));
     let mut html = format!(r#"<div class="splitjob" style="{PAGE}">"#);
     heading(job, &mut html);
     for property in &violated {
-        let told = Story::of(&job.world, &steps, Some(*property)).ending.map(|(_, told)| told).unwrap_or_default();
-        let head = format!("{property} is violated.");
-        let _infallible = write!(
-            html,
-            r#"<div class="splitjob-violated" style="{VIOLATED}"><b>{head}</b> {}</div>"#,
-            typeset::escaped(&told)
-        );
+        if let Some(ending) = Story::of(&job.world, &steps, &End::Violation(*property)).ending {
+            broken(&ending, &mut html);
+        }
+    }
+    if let Some((_, _, ending)) = job.unmet.as_ref().filter(|(_, at, _)| *at == last) {
+        broken(ending, &mut html);
     }
     if let Some(step) = story.steps.last() {
         let _infallible = write!(
@@ -42,6 +42,11 @@ pub(super) fn of(job: &SplitJob, path: &[(Moment, Option<Choice>)]) -> String {
     html
 }
 
+fn broken(ending: &Ending, html: &mut String) {
+    let (head, told) = (typeset::escaped(&ending.head), typeset::escaped(&ending.told));
+    let _infallible = write!(html, r#"<div class="splitjob-violated" style="{VIOLATED}"><b>{head}</b> {told}</div>"#);
+}
+
 fn heading(job: &SplitJob, html: &mut String) {
     let _infallible = write!(
         html,
@@ -50,13 +55,19 @@ fn heading(job: &SplitJob, html: &mut String) {
         typeset::escaped(job.scenario.purpose)
     );
     if let Some(gap) = job.gap {
-        let removed = gap.removes.iter().map(|gate| format!("{gate} (rule {}): {}", gate.rule(), gate.demands()));
-        let _infallible = write!(
-            html,
-            r#"<p style="{PARAGRAPH}"><b>Gap {}.</b> This world runs without {}</p>"#,
-            typeset::escaped(gap.name),
-            typeset::escaped(&removed.collect::<Vec<_>>().join(" "))
-        );
+        for (gates, what) in [(gap.removes, "without"), (gap.jams, "with a gate that never opens:")] {
+            let gates = gates.iter().map(|gate| format!("{gate} (rule {}): {}", gate.rule(), gate.demands()));
+            let gates = gates.collect::<Vec<_>>().join(" ");
+            if !gates.is_empty() {
+                let (name, gates) = (typeset::escaped(gap.name), typeset::escaped(&gates));
+                let _infallible =
+                    write!(html, r#"<p style="{PARAGRAPH}"><b>Gap {name}.</b> This world runs {what} {gates}</p>"#);
+            }
+        }
+    }
+    for goal in &job.lost {
+        let lost = format!("{goal}, {:?}, is reached by no state of this world.", goal.says());
+        let _infallible = write!(html, r#"<p style="{PARAGRAPH}"><b>{}</b></p>"#, typeset::escaped(&lost));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::page;
 use super::{Choice, Moment, SplitJob};
-use crate::world::{Goal, Property};
+use crate::world::{Claim, Goal, Liveness, Property};
 use stateright::{Model, Path};
 use std::sync::LazyLock;
 
@@ -46,14 +46,22 @@ impl Model for SplitJob {
 
     /// What our explorer has shown, and nothing else: the page marks as holding whatever it doesn't see violated.
     fn properties(&self) -> Vec<stateright::Property<SplitJob>> {
-        let violated = self.violated.iter().chain(&self.proven).map(|property| {
-            stateright::Property::always(name(*property as usize, &PROPERTIES), HOLDS[*property as usize])
+        let judged = self.violated.iter().chain(&self.proven).filter_map(|claim| match claim {
+            Claim::Safety(property) => {
+                let index = *property as usize;
+                Some(stateright::Property::always(name(index, &PROPERTIES), HOLDS[index]))
+            }
+            Claim::Liveness(liveness) => {
+                let index = *liveness as usize;
+                Some(stateright::Property::always(name(index, &LIVENESS), LIVES[index]))
+            }
+            Claim::Reach(_) => None,
         });
         let reached = self
             .reached
             .iter()
             .map(|(goal, _)| stateright::Property::sometimes(name(*goal as usize, &GOALS), REACHED[*goal as usize]));
-        violated.chain(reached).collect()
+        judged.chain(reached).collect()
     }
 
     /// The checker sees only what our explorer found to be worth naming; the browser may go anywhere.
@@ -64,6 +72,11 @@ impl Model for SplitJob {
 
 fn holds<const INDEX: usize>(job: &SplitJob, moment: &Moment) -> bool {
     !job.violated_in(&moment.state).contains(&Property::ALL[INDEX])
+}
+
+/// The run that violates a liveness property is shown by the state where it stops, or where its loop begins.
+fn lives<const INDEX: usize>(job: &SplitJob, moment: &Moment) -> bool {
+    !job.unmet.as_ref().is_some_and(|(unmet, at, _)| *unmet == Liveness::ALL[INDEX] && *at == moment.state)
 }
 
 /// Only the first state counts, so that the path to it is the shortest.
@@ -82,10 +95,13 @@ macro_rules! instances {
     ($function:ident: $($index:literal)+) => { &[$($function::<$index>,)+] };
 }
 
-const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10);
+const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10 11);
+const LIVES: &[Condition] = instances!(lives: 0 1);
 const REACHED: &[Condition] = instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
 static PROPERTIES: LazyLock<Vec<String>> =
     LazyLock::new(|| Property::ALL.iter().map(|property| format!("{property}: {}", property.says())).collect());
+static LIVENESS: LazyLock<Vec<String>> =
+    LazyLock::new(|| Liveness::ALL.iter().map(|liveness| format!("{liveness}: {}", liveness.says())).collect());
 static GOALS: LazyLock<Vec<String>> =
     LazyLock::new(|| Goal::ALL.iter().map(|goal| format!("{goal}: {}", goal.says())).collect());
 
@@ -96,5 +112,6 @@ mod tests {
     #[test]
     fn every_property_and_every_goal_has_its_condition() {
         assert_eq!((HOLDS.len(), REACHED.len()), (Property::ALL.len(), Goal::ALL.len()));
+        assert_eq!(LIVES.len(), Liveness::ALL.len());
     }
 }

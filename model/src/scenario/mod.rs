@@ -4,9 +4,9 @@ mod catalogue;
 mod gaps;
 
 pub use catalogue::ALL;
-pub use gaps::{GAPS, REDUNDANT};
+pub use gaps::{GAPS, REDUNDANT, UNBROKEN};
 
-use crate::world::{Bounds, Goal, Property, World};
+use crate::world::{Bounds, Claim, Goal, Liveness, World};
 use serde::{Deserialize, Serialize};
 use splitjob_core::gate::{Gate, Gates};
 use std::fmt;
@@ -24,6 +24,8 @@ pub struct Scenario {
     pub bounds: fn() -> Bounds,
     /// What must be reachable in it, else it is too kind.
     pub goals: &'static [Goal],
+    /// The liveness properties that are asked of it: all its edges are kept then, at 8 bytes each.
+    pub liveness: &'static [Liveness],
     /// How many states and steps a complete exploration finds; a change that moves them says why.
     pub pinned: Pinned,
 }
@@ -68,23 +70,36 @@ impl Scenario {
     }
 
     /// Its world, with every gate but these.
-    #[expect(clippy::disallowed_methods, reason = "the model is the one place that builds an incomplete set of gates")]
     pub fn world(&self, without: &[Gate]) -> World {
-        World::new((self.bounds)(), Gates::without(without))
+        World::new((self.bounds)(), gates(without, &[]))
+    }
+
+    /// Its world, with every gate as it must be, but for those of the gap.
+    pub fn world_of(&self, gap: Option<&Gap>) -> World {
+        World::new((self.bounds)(), gap.map_or(Gates::all(), |gap| gates(gap.removes, gap.jams)))
     }
 }
 
-/// A set of gates whose absence lets a named property break in a named scenario.
+/// Every gate, but without some, and with some that never open.
+#[expect(clippy::disallowed_methods, reason = "the model is the one place that builds an incomplete set of gates")]
+fn gates(removed: &[Gate], jammed: &[Gate]) -> Gates {
+    Gates::without(removed).jammed(jammed)
+}
+
+/// A set of gates whose absence, or whose never opening, breaks a named claim in a named scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Gap {
     /// Its name: that of its gate, or of the wrong design that it is.
     pub name: &'static str,
     /// The gates that are missing.
     pub removes: &'static [Gate],
+    /// The gates that never open.
+    pub jams: &'static [Gate],
     /// Where it shows.
     pub scenario: &'static str,
-    /// The property that the shortest trace breaks.
-    pub breaks: Property,
+    /// What it breaks: the property that the shortest trace violates, the liveness property that a fair run violates, or a
+    /// goal of the scenario that nothing reaches any more.
+    pub breaks: Claim,
     /// What a reader learns from it, as two or three sentences.
     pub moral: &'static str,
 }
@@ -104,5 +119,20 @@ impl Gap {
     /// The gap with this name, compared without regard to case.
     pub fn by_name(name: &str) -> Option<&'static Gap> {
         GAPS.iter().find(|gap| gap.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The gates that are not as they must be.
+    pub fn gates(&self) -> impl Iterator<Item = Gate> {
+        self.removes.iter().chain(self.jams).copied()
+    }
+
+    /// What is different in it, as an adverbial: `without ReadFence`.
+    pub fn told(&self) -> String {
+        if self.jams.is_empty() { format!("without {}", self.name) } else { format!("in the gap {}", self.name) }
+    }
+
+    /// Whether this gate, and no other, is missing.
+    pub fn is_without_only(&self, gate: Gate) -> bool {
+        self.removes == [gate] && self.jams.is_empty()
     }
 }

@@ -89,18 +89,29 @@ fn group(names: Names, group: DataGroup, before: &GroupScene, after: &GroupScene
     if before.leader != after.leader {
         lines.push(format!("{name}: voter {} leads", after.leader + 1));
     }
+    added_voters(name, before, after, lines);
     lines.extend(of_group(names, &before.head, &after.head).into_iter().map(|line| format!("{name}: {line}")));
     for (voter, (old, new)) in before.voters.iter().zip(&after.voters).enumerate() {
-        let (old, new) = (old.ahead.len(), new.ahead.len());
+        let place = format!("{name} voter {}", voter + 1);
+        if new.is_removed && !old.is_removed {
+            lines.push(format!("{place} stays as it is for ever"));
+        }
+        let (old, new) = (old.ahead.len(), if new.is_removed { old.ahead.len() } else { new.ahead.len() });
         if old == new {
             continue;
         }
-        let place = format!("{name} voter {}", voter + 1);
         lines.push(match new {
             0 => format!("{place} has caught up"),
             1 => format!("{place} is 1 entry behind"),
             _ => format!("{place} is {new} entries behind"),
         });
+    }
+}
+
+fn added_voters(name: &str, before: &GroupScene, after: &GroupScene, lines: &mut Vec<String>) {
+    if after.voters.len() > before.voters.len() {
+        let count = after.voters.iter().filter(|voter| !voter.is_removed).count();
+        lines.push(format!("{name} has {}", words::count(count, "voter", "voters")));
     }
 }
 
@@ -306,8 +317,10 @@ fn record(bounds: &Bounds, before: &Scene, after: &Scene, lines: &mut Vec<String
         lines.push(if *is_acked { format!("acked {stamp}") } else { format!("decided {stamp}, and nobody told") });
     }
     let names = Names::of(bounds);
-    if before.record.collected_through != after.record.collected_through {
-        lines.push(format!("reads below {} are refused", after.record.collected_through));
+    for (key, horizon) in &after.record.collected {
+        if before.record.collected.get(key) != Some(horizon) {
+            lines.push(format!("reads of {key} below {horizon} are refused"));
+        }
     }
     for (job, fenced) in &after.record.fenced_through {
         if !before.record.fenced_through.contains_key(job)

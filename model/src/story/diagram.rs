@@ -1,7 +1,7 @@
 //! A story as a sequence diagram: who speaks to whom, in which phase of the job, and what it changed.
 
 use super::typeset::{escaped, lines, width};
-use super::{Lane, StepView, Story};
+use super::{Ending, Lane, StepView, Story};
 use splitjob_core::job::PhaseName;
 use std::fmt::Write;
 
@@ -14,14 +14,22 @@ pub fn svg(story: &Story, title: &str) -> String {
     }
     sheet.lane_titles();
     let mut previous = None;
+    let is_bad = story.ending.as_ref().is_some_and(|ending| ending.is_bad);
+    let mut repeats_from = None;
     for (index, step) in story.steps.iter().enumerate() {
-        let is_fatal = story.ending.is_some() && index + 1 == story.steps.len();
+        let is_fatal = is_bad && story.stem.is_none() && index + 1 == story.steps.len();
         sheet.phase(previous.replace(step.phase), step.phase);
+        if story.stem == Some(index) {
+            repeats_from = Some(sheet.begin_loop());
+        }
         sheet.step(index + 1, step, is_fatal);
     }
+    if let Some(top) = repeats_from {
+        sheet.end_loop(top);
+    }
     sheet.end_of_lanes();
-    if let Some((property, told)) = &story.ending {
-        sheet.verdict(&format!("{property} is violated."), told);
+    if let Some(ending) = &story.ending {
+        sheet.verdict(ending);
     }
     sheet.finish()
 }
@@ -230,6 +238,23 @@ impl<'a> Sheet<'a> {
         y + 4.0
     }
 
+    /// The head of a frame around steps that repeat; returns where it begins.
+    fn begin_loop(&mut self) -> f64 {
+        let top = self.y;
+        write_text(&mut self.ink, (LANES + 6.0, top + 14.0), "start", "fatal", TEXT, "again and again, for ever:");
+        self.y += 22.0;
+        top
+    }
+
+    fn end_loop(&mut self, top: f64) {
+        let (left, wide, tall) = (NUMBER - 16.0, LANES_END - NUMBER + 20.0, self.y - top);
+        let _infallible = write!(
+            self.ground,
+            r##"<rect x="{left:.1}" y="{top:.1}" width="{wide:.1}" height="{tall:.1}" rx="4" fill="none" stroke="{RED}" stroke-width="1.5"/>"##
+        );
+        self.y += 4.0;
+    }
+
     fn end_of_lanes(&mut self) {
         self.y += 4.0;
         self.end_of_phase();
@@ -244,17 +269,19 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    fn verdict(&mut self, head: &str, told: &str) {
+    fn verdict(&mut self, ending: &Ending) {
+        let (fill, stroke) = if ending.is_bad { ("#ffebe9", RED) } else { ("#ddf4ff", INK) };
         self.y += 10.0;
         let wide = WIDTH - 2.0 * MARGIN;
-        let told_lines = lines(told, TEXT + 1.0, wide - 28.0);
+        let told_lines = lines(&ending.told, TEXT + 1.0, wide - 28.0);
         let tall = 34.0 + told_lines.len() as f64 * 18.0;
         let _infallible = write!(
             self.ground,
-            r##"<rect x="{MARGIN}" y="{:.1}" width="{wide:.1}" height="{tall:.1}" rx="6" fill="#ffebe9" stroke="{RED}"/>"##,
+            r##"<rect x="{MARGIN}" y="{:.1}" width="{wide:.1}" height="{tall:.1}" rx="6" fill="{fill}" stroke="{stroke}"/>"##,
             self.y
         );
-        write_text(&mut self.ink, (MARGIN + 14.0, self.y + 22.0), "start", "verdict", 15.0, head);
+        let class = if ending.is_bad { "verdict" } else { "title" };
+        write_text(&mut self.ink, (MARGIN + 14.0, self.y + 22.0), "start", class, 15.0, &ending.head);
         for (index, line) in told_lines.iter().enumerate() {
             let at = (MARGIN + 14.0, self.y + 42.0 + index as f64 * 18.0);
             write_text(&mut self.ink, at, "start", "prose", TEXT + 1.0, line);

@@ -32,8 +32,8 @@ fn lost(world: &World, scene: &Scene) -> Option<String> {
     let record = &scene.record;
     let is_acked = |version: &(RawKey, Timestamp)| record.written.get(version).copied().unwrap_or(true);
     let is_collected = |(key, commit_ts): &(RawKey, Timestamp)| {
-        let newer =
-            |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= record.collected_through;
+        let horizon = record.collected.get(key).copied().unwrap_or(Timestamp::ZERO);
+        let newer = |(other, ts): &(RawKey, Timestamp)| other == key && ts > commit_ts && *ts <= horizon;
         record.versions.keys().any(newer)
     };
     let acked = record.versions.iter().filter(|(version, _)| is_acked(version));

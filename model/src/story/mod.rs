@@ -5,6 +5,7 @@
 
 mod changes;
 pub mod diagram;
+mod end;
 mod ending;
 mod names;
 mod opening;
@@ -13,12 +14,13 @@ mod telling;
 pub(crate) mod typeset;
 mod words;
 
+pub use end::{End, Ending};
 pub use opening::bounds;
 pub use portrait::portrait;
 
 use crate::world::happening::Happening;
 use crate::world::view::Scene;
-use crate::world::{Action, Bounds, DataGroup, Property, State, Worker, World};
+use crate::world::{Action, Bounds, DataGroup, State, Worker, World};
 use names::Names;
 use splitjob_core::job::PhaseName;
 
@@ -33,8 +35,10 @@ pub struct Story {
     pub first_phase: PhaseName,
     /// What happens.
     pub steps: Vec<StepView>,
-    /// The property that the last state violates, and how.
-    pub ending: Option<(Property, String)>,
+    /// How many steps lead to those that repeat for ever, if any do.
+    pub stem: Option<usize>,
+    /// What it comes to.
+    pub ending: Option<Ending>,
     /// Everyone who takes part, with their names, in the order in which a diagram shows them.
     pub lanes: Vec<(Lane, String)>,
 }
@@ -97,7 +101,7 @@ impl Lane {
             Lane::Migrator(index) => numbered("migrator", index, bounds.migrators),
             Lane::Network => "network".to_owned(),
             Lane::Catalog => "catalog".to_owned(),
-            Lane::Voter(group, _) if bounds.voters_of(group) == 1 => name(group).to_owned(),
+            Lane::Voter(group, _) if bounds.voters_of(group) == 1 && bounds.additions == 0 => name(group).to_owned(),
             Lane::Voter(group, index) => format!("{} voter {}", name(group), index + 1),
         }
     }
@@ -146,7 +150,8 @@ impl<'w> Teller<'w> {
         let mut changes = changes::between(self.world.bounds(), (&self.scene, &self.seats), (&after, &seats));
         if let Happening::Applied { group, voter, after: applied, .. } = &happening {
             let head = &after.group(*group).head;
-            if after.group(*group).voters[usize::from(*voter)].ahead.is_empty() && applied != head {
+            let is_current = after.group(*group).voters[usize::from(*voter)].ahead.is_empty();
+            if is_current && applied != head {
                 let differs = changes::of_group(Names::of(self.world.bounds()), head, applied).join("; ");
                 changes.push(format!(
                     "{} voter {} differs from its leader, who has applied the same: {differs}",
@@ -183,20 +188,17 @@ impl<'w> Teller<'w> {
 }
 
 impl Story {
-    /// Tells the steps from the first state of the world on, and how their last state violates the property.
-    pub fn of(world: &World, steps: &[(Action, State)], violates: Option<Property>) -> Story {
+    /// Tells the steps from the first state of the world on, and what they come to.
+    pub fn of(world: &World, steps: &[(Action, State)], end: &End) -> Story {
         let way = world.way_to_start();
         let mut teller = Teller::new(world, world.first_state());
         let cast = opening::cast(world.bounds());
         let prologue = opening::prologue(world, teller.scene(), &way);
         let first_phase = phase_of(teller.scene());
         let steps: Vec<StepView> = steps.iter().map(|(action, state)| teller.tell(*action, *state)).collect();
-        let ending = violates.map(|property| {
-            let told = ending::violation(world, teller.scene(), property, steps.last());
-            (property, told)
-        });
+        let ending = end::told(world, teller.scene(), &steps, end);
         let lanes = lanes(&steps, world.bounds());
-        Story { cast, prologue, first_phase, steps, ending, lanes }
+        Story { cast, prologue, first_phase, steps, stem: end.stem(), ending, lanes }
     }
 }
 

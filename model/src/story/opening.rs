@@ -99,6 +99,8 @@ pub fn bounds(bounds: &Bounds) -> String {
         (bounds.splits_elsewhere, "split on the same group", "splits on the same group"),
         (bounds.leader_changes, "leader change", "leader changes"),
         (bounds.restarts, "restart", "restarts"),
+        (bounds.additions, "voter added", "voters added"),
+        (bounds.removals, "voter removed", "voters removed"),
         (bounds.moves.len().saturating_sub(1) as u8, "further move", "further moves"),
         (bounds.collections.len() as u8, "collection of old versions", "collections of old versions"),
     ];

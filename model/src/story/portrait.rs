@@ -61,7 +61,9 @@ fn group(names: Names, group: DataGroup, scene: &GroupScene, lines: &mut Vec<Str
             continue;
         }
         let entries = at.ahead.iter().map(|command| words::group_command(command)).collect::<Vec<_>>().join("; ");
-        let ahead = if entries.is_empty() {
+        let ahead = if at.is_removed {
+            "was removed and doesn't know it".to_owned()
+        } else if entries.is_empty() {
             "has applied everything".to_owned()
         } else {
             format!("has still to apply: {entries}")

@@ -42,6 +42,8 @@ pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8],
         Happening::Applied { group, voter, commands, .. } => stage.applied(*group, *voter, commands),
         Happening::Led { group, voter } => stage.led(*group, *voter),
         Happening::Restarted { group, voter } => stage.restarted(*group, *voter),
+        Happening::Added { group, voter } => stage.added(*group, *voter),
+        Happening::Removed { group, voter } => stage.removed(*group, *voter),
         Happening::Watched { coordinator, to, .. } => stage.watched(*coordinator, to.0),
         Happening::Adopted { group, version } => stage.adopted(*group, version.0),
         Happening::Wrote { write, is_retry, via, is_answered, refusal } => {
@@ -159,6 +161,16 @@ impl Stage<'_> {
         let at = Lane::Voter(group, voter);
         let text = format!("{} restarts and forgets the reads that it was running", self.title(at));
         Told::note(at, format!("voter {} restarts", voter + 1), text)
+    }
+
+    fn added(&self, group: DataGroup, voter: u8) -> Told {
+        let what = format!("voter {} is added, with a snapshot of what the leader has applied", voter + 1);
+        Told::note(Lane::Voter(group, voter), what.clone(), format!("{} {what}", self.names.group(group)))
+    }
+
+    fn removed(&self, group: DataGroup, voter: u8) -> Told {
+        let what = format!("voter {} is removed, and doesn't learn it", voter + 1);
+        Told::note(Lane::Voter(group, voter), what.clone(), format!("{} {what}", self.names.group(group)))
     }
 
     fn watched(&self, coordinator: u8, to: u64) -> Told {

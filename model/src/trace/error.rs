@@ -3,7 +3,7 @@
 use crate::near;
 use crate::scenario::{ALL, GAPS};
 use crate::trace::VERSION;
-use crate::world::Property;
+use crate::world::{Claim, Fairness, Property};
 use splitjob_core::gate::Gate;
 use thiserror::Error;
 
@@ -109,6 +109,67 @@ pub enum TraceError {
     UnnamedViolation {
         /// What is violated.
         property: Property,
+    },
+    /// A violation comes before the end.
+    #[error("step {step} already violates {property}, and it goes on after that")]
+    EarlyViolation {
+        /// What is violated.
+        property: Property,
+        /// After which step, from 1.
+        step: usize,
+    },
+    /// The last state is not the situation that it should be.
+    #[error("it ends after {steps} steps, and {property} is not put to the test there: {says}")]
+    NotTested {
+        /// What should be put to the test.
+        property: Property,
+        /// The situation.
+        says: &'static str,
+        /// Where it ends.
+        steps: usize,
+    },
+    /// There is no such assumption of fairness.
+    #[error("it assumes a fairness {id:?} that doesn't exist{}", near::offer(.id, Fairness::ALL.iter().map(|one| one.id())))]
+    UnknownFairness {
+        /// The identifier.
+        id: String,
+    },
+    /// What it says of its end contradicts itself.
+    #[error("what it violates, what it tests and how it goes on for ever don't go together")]
+    OtherEnd,
+    /// Its loop lies outside its steps.
+    #[error("its loop begins after step {stem}, and something is owed before that, but it has {steps} steps")]
+    NoLoop {
+        /// Where the loop should begin.
+        stem: usize,
+        /// How many steps there are.
+        steps: usize,
+    },
+    /// The steps that should repeat for ever can't.
+    #[error("its steps from {first} to {last} don't lead back to where they begin")]
+    OpenLoop {
+        /// The first, from 1.
+        first: usize,
+        /// The last, from 1.
+        last: usize,
+    },
+    /// Something keeps the run from going on for ever.
+    #[error("the run is not fair by {assumption}: a step that it owes stays possible for ever and is never taken")]
+    Unfair {
+        /// The assumption that it breaks.
+        assumption: Fairness,
+    },
+    /// What should never come about does, or could.
+    #[error("{claim} holds: what it asks for comes about, or nothing is owed")]
+    Met {
+        /// What should be violated.
+        claim: Claim,
+    },
+    /// What follows from its last state can't be explored.
+    #[error("what follows from its last state can't be explored: {message}")]
+    Unexplored {
+        /// What happened.
+        message: String,
     },
 }
 

@@ -1,13 +1,14 @@
 //! Traces as files: what happened, step by step, so that it can be run again and judged again.
 
 mod error;
+mod verdict;
 
 pub use error::TraceError;
 
-use crate::check::Counterexample;
+use crate::check::{Counterexample, Witness};
 use crate::scenario::{GAPS, Gap, Scenario};
-use crate::story::{Story, Teller};
-use crate::world::{Action, Property, State, Worker, World};
+use crate::story::{End, Story, Teller};
+use crate::world::{Action, Claim, Fairness, State, Worker, World};
 use serde::{Deserialize, Serialize};
 use splitjob_core::gate::Gate;
 
@@ -25,12 +26,33 @@ pub struct TraceFile {
     pub gap: Option<String>,
     /// The missing gates.
     pub removes: Vec<String>,
-    /// The property that the last state violates.
+    /// The gates that never open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jams: Vec<String>,
+    /// The safety property that the last state violates, or the liveness property that the run violates.
     pub violates: Option<String>,
+    /// The safety property that the last state puts to the test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<String>,
+    /// How the run goes on for ever; absent if what matters is its last state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forever: Option<Forever>,
     /// Steps before the scenario's first state, which follow from the scenario.
     pub prologue: usize,
     /// What happens then.
     pub steps: Vec<TraceStep>,
+}
+
+/// How a run goes on for ever, in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forever {
+    /// The steps behind the first `stem` ones repeat for ever; if there are none, nothing happens any more.
+    pub stem: usize,
+    /// After how many steps something is owed that never comes.
+    pub open_since: usize,
+    /// The fairness that the run keeps.
+    pub assuming: Vec<String>,
 }
 
 /// A step in a file.
@@ -57,27 +79,50 @@ pub struct Replayed {
     pub steps: Vec<(Action, State)>,
     /// For each step, its index among the steps that were enabled.
     pub choices: Vec<usize>,
-    /// The property that the last state violates.
-    pub violates: Option<Property>,
+    /// How the trace ends.
+    pub end: End,
 }
 
 impl TraceFile {
     /// The file of a counterexample.
     pub fn of(found: &Counterexample) -> TraceFile {
-        let story = found.story();
-        let steps = found.steps.iter().zip(story.steps).map(|((action, _), step)| TraceStep {
+        TraceFile::new(found.scenario, found.gap, &found.world, &found.steps, &found.end)
+    }
+
+    /// The file of a witness.
+    pub fn of_witness(found: &Witness) -> TraceFile {
+        TraceFile::new(found.scenario, None, &found.world, &found.steps, &End::Witness(found.property))
+    }
+
+    fn new(scenario: &Scenario, gap: Option<&Gap>, world: &World, steps: &[(Action, State)], end: &End) -> TraceFile {
+        let story = Story::of(world, steps, end);
+        let steps = steps.iter().zip(story.steps).map(|((action, _), step)| TraceStep {
             action: *action,
             text: step.text,
             changes: step.changes,
         });
+        let names = |gates: &[Gate]| gates.iter().map(|gate| gate.name().to_owned()).collect();
         TraceFile {
             format: FORMAT.to_owned(),
             version: VERSION,
-            scenario: found.scenario.name.to_owned(),
-            gap: found.gap.map(|gap| gap.name.to_owned()),
-            removes: found.world.gates().missing().iter().map(|gate| gate.name().to_owned()).collect(),
-            violates: Some(found.violates.id().to_owned()),
-            prologue: found.world.way_to_start().len(),
+            scenario: scenario.name.to_owned(),
+            gap: gap.map(|gap| gap.name.to_owned()),
+            removes: names(gap.map_or(&[], |gap| gap.removes)),
+            jams: names(gap.map_or(&[], |gap| gap.jams)),
+            violates: end.broken().map(|claim| claim.id().to_owned()),
+            tests: match end {
+                End::Witness(property) => Some(property.id().to_owned()),
+                End::Open | End::Violation(_) | End::Trap(_) | End::Lasso { .. } => None,
+            },
+            forever: match end {
+                End::Lasso { open_since, stem, assuming, .. } => Some(Forever {
+                    stem: *stem,
+                    open_since: *open_since,
+                    assuming: assuming.iter().map(|fairness| fairness.id().to_owned()).collect(),
+                }),
+                End::Open | End::Violation(_) | End::Trap(_) | End::Witness(_) => None,
+            },
+            prologue: world.way_to_start().len(),
             steps: steps.collect(),
         }
     }
@@ -115,13 +160,13 @@ impl TraceFile {
         let scenario = Scenario::by_name(&self.scenario);
         let scenario = scenario.ok_or_else(|| TraceError::UnknownScenario { name: self.scenario.clone() })?;
         let gap = self.known_gap()?;
-        let world = scenario.world(&self.removed(gap)?);
-        let violates = self.violated()?;
+        self.check_gates(gap)?;
+        let world = scenario.world_of(gap);
+        let end = self.end()?;
         self.check_prologue(&world)?;
         let (steps, choices) = self.walk(&world)?;
-        let last = steps.last().map_or_else(|| world.first_state(), |(_, state)| *state);
-        self.check_end(&world, &last, violates)?;
-        Ok(Replayed { scenario, gap, world, steps, choices, violates })
+        verdict::check(&world, &steps, &end)?;
+        Ok(Replayed { scenario, gap, world, steps, choices, end })
     }
 
     fn known_gap(&self) -> Result<Option<&'static Gap>, TraceError> {
@@ -130,26 +175,46 @@ impl TraceFile {
         gap.map(Some).ok_or_else(|| TraceError::UnknownGap { name: name.clone() })
     }
 
-    fn removed(&self, gap: Option<&Gap>) -> Result<Vec<Gate>, TraceError> {
-        let gate = |name: &String| {
-            let gate = Gate::ALL.iter().copied().find(|gate| gate.name() == name);
-            gate.ok_or_else(|| TraceError::UnknownGate { name: name.clone() })
-        };
-        let removed: Vec<Gate> = self.removes.iter().map(gate).collect::<Result<_, _>>()?;
-        let mut registered: Vec<Gate> = gap.map_or(&[][..], |gap| gap.removes).to_vec();
-        registered.sort_unstable();
-        let mut named = removed.clone();
-        named.sort_unstable();
-        if named != registered {
-            return Err(TraceError::OtherGates { gap: self.gap.clone(), named: self.removes.clone() });
+    fn check_gates(&self, gap: Option<&Gap>) -> Result<(), TraceError> {
+        let registered = gap.map_or((&[][..], &[][..]), |gap| (gap.removes, gap.jams));
+        for (named, registered) in [(&self.removes, registered.0), (&self.jams, registered.1)] {
+            let gate = |name: &String| {
+                let gate = Gate::ALL.iter().copied().find(|gate| gate.name() == name);
+                gate.ok_or_else(|| TraceError::UnknownGate { name: name.clone() })
+            };
+            let mut gates: Vec<Gate> = named.iter().map(gate).collect::<Result<_, _>>()?;
+            let mut registered = registered.to_vec();
+            gates.sort_unstable();
+            registered.sort_unstable();
+            if gates != registered {
+                return Err(TraceError::OtherGates { gap: self.gap.clone(), named: named.clone() });
+            }
         }
-        Ok(removed)
+        Ok(())
     }
 
-    fn violated(&self) -> Result<Option<Property>, TraceError> {
-        let Some(id) = &self.violates else { return Ok(None) };
-        let property = Property::ALL.iter().copied().find(|property| property.id() == id);
-        property.map(Some).ok_or_else(|| TraceError::UnknownProperty { id: id.clone() })
+    /// How the file says that the trace ends.
+    fn end(&self) -> Result<End, TraceError> {
+        let claim = |id: &String| Claim::by_id(id).ok_or_else(|| TraceError::UnknownProperty { id: id.clone() });
+        let violates = self.violates.as_ref().map(claim).transpose()?;
+        let tests = self.tests.as_ref().map(claim).transpose()?;
+        match (violates, tests, &self.forever) {
+            (None, None, None) => Ok(End::Open),
+            (None, Some(Claim::Safety(property)), None) => Ok(End::Witness(property)),
+            (Some(Claim::Safety(property)), None, None) => Ok(End::Violation(property)),
+            (Some(Claim::Liveness(unmet)), None, None) => Ok(End::Trap(unmet)),
+            (Some(Claim::Liveness(unmet)), None, Some(forever)) => {
+                let (stem, steps) = (forever.stem, self.steps.len());
+                if stem > steps || forever.open_since > stem {
+                    return Err(TraceError::NoLoop { stem, steps });
+                }
+                let assumed =
+                    |id: &String| Fairness::by_id(id).ok_or_else(|| TraceError::UnknownFairness { id: id.clone() });
+                let assuming = forever.assuming.iter().map(assumed).collect::<Result<_, _>>()?;
+                Ok(End::Lasso { unmet, open_since: forever.open_since, stem, assuming })
+            }
+            (Some(Claim::Reach(_)), ..) | (_, Some(_), _) | (_, _, Some(_)) => Err(TraceError::OtherEnd),
+        }
     }
 
     fn check_prologue(&self, world: &World) -> Result<(), TraceError> {
@@ -189,23 +254,12 @@ impl TraceFile {
         }
         Ok((steps, choices))
     }
-
-    fn check_end(&self, world: &World, last: &State, violates: Option<Property>) -> Result<(), TraceError> {
-        let broken = world.violated_properties(&mut Worker::default(), last);
-        match violates {
-            Some(property) if !broken.contains(&property) => {
-                Err(TraceError::NotViolated { property, steps: self.steps.len() })
-            }
-            None if !broken.is_empty() => Err(TraceError::UnnamedViolation { property: broken[0] }),
-            Some(_) | None => Ok(()),
-        }
-    }
 }
 
 impl Replayed {
     /// The trace, told.
     pub fn story(&self) -> Story {
-        Story::of(&self.world, &self.steps, self.violates)
+        Story::of(&self.world, &self.steps, &self.end)
     }
 }
 

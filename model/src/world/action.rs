@@ -110,6 +110,18 @@ pub enum Action {
     },
     /// The operator starts the next of the scenario's moves.
     StartJob,
+    /// A group gets one voter more, from a snapshot of what its leader has applied (A5).
+    AddVoter {
+        /// Which group.
+        group: DataGroup,
+    },
+    /// A follower is removed from its group, and doesn't learn it (A5).
+    RemoveVoter {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
+    },
     /// A client that got no answer to its write asks for the same again.
     Retry {
         /// Which write.
@@ -220,7 +232,7 @@ pub enum Delivery {
 }
 
 /// The kinds of steps, for counting.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 27] = [
     "migrate",
     "send-ahead",
     "arrive",
@@ -246,6 +258,8 @@ pub const KINDS: [&str; 25] = [
     "abandon",
     "retry-job",
     "report",
+    "add-voter",
+    "remove-voter",
 ];
 
 impl Action {
@@ -293,6 +307,8 @@ impl Action {
             22 => Action::Abandon { job: a },
             23 => Action::RetryJob { job: a },
             24 => Action::Report { is_capable: a == 1 },
+            25 => Action::AddVoter { group: group(a)? },
+            26 => Action::RemoveVoter { group: group(a)?, voter: b },
             _ => return None,
         })
     }
@@ -317,6 +333,8 @@ impl Action {
             Action::SplitInside => pack(13, 0, 0, 0),
             Action::Collect { collection } => pack(14, collection, 0, 0),
             Action::StartJob => pack(15, 0, 0, 0),
+            Action::AddVoter { group } => pack(25, group.number(), 0, 0),
+            Action::RemoveVoter { group, voter } => pack(26, group.number(), voter, 0),
             Action::Retry { write, coordinator, is_answered } => pack(16, write, coordinator, u8::from(is_answered)),
             Action::Txn { txn, key, coordinator, step, delivery } => {
                 pack(17, pair(txn, key), coordinator, pair(step as u8, delivery as u8))

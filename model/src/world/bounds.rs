@@ -80,6 +80,10 @@ pub struct Bounds {
     pub leader_changes: u8,
     /// How often a voter restarts, all groups together.
     pub restarts: u8,
+    /// How often a group gets a voter more, all groups together.
+    pub additions: u8,
+    /// How often a follower is removed from its group, all groups together.
+    pub removals: u8,
     /// How the jobs copy.
     pub options: JobOptions,
     /// How far the first job has come when the world starts.
@@ -256,6 +260,8 @@ impl Bounds {
             collections: Vec::new(),
             leader_changes: 0,
             restarts: 0,
+            additions: 0,
+            removals: 0,
             options: JobOptions::default(),
             start: Start::Planned,
         }
@@ -291,6 +297,12 @@ pub fn put(key: &str, commit_ts: u64, value: &str) -> Row {
     Row { key: RawKey::from(key), version: Version::put(ts(commit_ts), value.as_bytes().to_vec()) }
 }
 
+/// A stored value that reads at `expire_at` and later don't see.
+pub fn put_until(key: &str, commit_ts: u64, value: &str, expire_at: u64) -> Row {
+    let version = Version::put_until(ts(commit_ts), value.as_bytes().to_vec(), ts(expire_at));
+    Row { key: RawKey::from(key), version }
+}
+
 /// A stored deletion.
 pub fn deleted(key: &str, commit_ts: u64) -> Row {
     Row { key: RawKey::from(key), version: Version::tombstone(ts(commit_ts)) }
@@ -299,6 +311,12 @@ pub fn deleted(key: &str, commit_ts: u64) -> Row {
 /// A client's write of a value.
 pub fn writes(key: &str, commit_ts: u64, value: &str) -> ClientWrite {
     let Row { key, version } = put(key, commit_ts, value);
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+}
+
+/// A client's write of a value that reads at `expire_at` and later don't see.
+pub fn writes_until(key: &str, commit_ts: u64, value: &str, expire_at: u64) -> ClientWrite {
+    let Row { key, version } = put_until(key, commit_ts, value, expire_at);
     ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
 }
 

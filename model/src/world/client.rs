@@ -215,7 +215,7 @@ impl World {
         for (voter, at) in run.voters.iter().enumerate() {
             let voter = voter as u8;
             // A follower that has applied everything answers as the leader does; only its pin is its own.
-            if at.behind == 0 && voter != run.leader && !self.is_paged(read) {
+            if at.is_current() && voter != run.leader && !self.is_paged(read) {
                 continue;
             }
             let action = Action::Read { read, part, coordinator, voter };

@@ -52,15 +52,44 @@ pub(super) struct Run {
 pub(super) struct Voter {
     /// How many entries it has still to apply.
     pub(super) behind: u8,
-    /// Its applied state while it is behind, else 0.
+    /// Its applied state while it is behind, or for ever if it was removed; else 0.
     pub(super) state: GroupStateId,
+    /// It is no longer in the configuration: no entry reaches it, and it doesn't know why (A5).
+    pub(super) is_removed: bool,
+}
+
+impl Voter {
+    /// Whether it has what the leader has.
+    pub(super) fn is_current(&self) -> bool {
+        self.behind == 0 && !self.is_removed
+    }
 }
 
 impl Run {
     /// The state that the voter has applied, given the leader's.
     pub(super) fn applied(&self, voter: u8, head: GroupStateId) -> GroupStateId {
         let at = self.voters[usize::from(voter)];
-        if at.behind == 0 { head } else { at.state }
+        if at.is_current() { head } else { at.state }
+    }
+
+    /// The voters of the configuration.
+    pub(super) fn members(&self) -> impl Iterator<Item = u8> {
+        (0..self.voters.len() as u8).filter(|voter| !self.voters[usize::from(*voter)].is_removed)
+    }
+
+    /// A voter more, which starts from a snapshot of what the leader has applied.
+    pub(super) fn with_one_more(&self) -> Run {
+        let mut run = self.clone();
+        run.voters.push(Voter::default());
+        run
+    }
+
+    /// The follower is removed from the configuration.
+    pub(super) fn without(&self, voter: u8, head: GroupStateId) -> Run {
+        let mut run = self.clone();
+        run.voters[usize::from(voter)] = Voter { behind: 0, state: self.applied(voter, head), is_removed: true };
+        run.trim();
+        run
     }
 
     pub(super) fn new(voters: u8) -> Run {
@@ -70,13 +99,13 @@ impl Run {
     /// The log has one more entry; the leader has applied it, the others have not.
     pub(super) fn append(&self, entry: CommandId, before: GroupStateId) -> Run {
         let mut run = self.clone();
-        if run.voters.len() == 1 {
+        if run.members().count() == 1 {
             return run;
         }
         run.entries.push(entry);
-        let leader = run.leader;
-        for (voter, at) in run.voters.iter_mut().enumerate().filter(|(voter, _)| *voter != usize::from(leader)) {
-            debug_assert!(voter != usize::from(leader));
+        let leader = usize::from(run.leader);
+        let followers = run.voters.iter_mut().enumerate().filter(|(voter, at)| *voter != leader && !at.is_removed);
+        for (_, at) in followers {
             if at.behind == 0 {
                 at.state = before;
             }
@@ -95,7 +124,8 @@ impl Run {
     pub(super) fn advance(&self, voter: u8, behind: u8, state: GroupStateId, head: GroupStateId) -> Run {
         let mut run = self.clone();
         run.has_diverged |= behind == 0 && state != head;
-        run.voters[usize::from(voter)] = Voter { behind, state: if behind == 0 { 0 } else { state } };
+        let state = if behind == 0 { 0 } else { state };
+        run.voters[usize::from(voter)] = Voter { behind, state, is_removed: false };
         run.trim();
         run
     }
@@ -125,6 +155,8 @@ pub(super) struct Control {
     pub(super) splits_left: u8,
     pub(super) leader_changes_left: u8,
     pub(super) restarts_left: u8,
+    pub(super) additions_left: u8,
+    pub(super) removals_left: u8,
     pub(super) abandons_left: u8,
     pub(super) retries_left: u8,
     pub(super) overdue_left: u8,
@@ -151,6 +183,8 @@ impl Control {
             splits_left: bounds.splits_elsewhere,
             leader_changes_left: bounds.leader_changes,
             restarts_left: bounds.restarts,
+            additions_left: bounds.additions,
+            removals_left: bounds.removals,
             abandons_left: bounds.abandons,
             retries_left: bounds.retries,
             overdue_left: bounds.overdue,
@@ -344,11 +378,11 @@ pub(super) struct History {
     pub(super) decided: BTreeMap<(RawKey, Timestamp), Decided>,
     /// Reads that were answered.
     pub(super) reads: BTreeSet<Answered>,
-    /// Collections that were made, the latest.
-    pub(super) collected_through: Timestamp,
+    /// Of each key, the greatest timestamp through which its owner has collected old versions.
+    pub(super) collected: BTreeMap<RawKey, Timestamp>,
     /// What became of each transaction of the scenario.
     pub(super) txns: BTreeMap<u8, Fate>,
-    /// What each job had fenced when it entered DELTA_COPY.
+    /// What each job had fenced when its write fence was applied.
     pub(super) fenced: BTreeMap<JobId, Fenced>,
     /// What happened that must not.
     pub(super) wrongs: BTreeSet<Wrong>,
@@ -387,12 +421,12 @@ pub(super) struct Decided {
     pub(super) is_acked: bool,
 }
 
-/// What a job had fenced when it entered DELTA_COPY.
+/// What a job had fenced when its write fence was applied.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Fenced {
     pub(super) range: KeyRange,
     pub(super) target: DataGroup,
-    /// The greatest commit timestamp of the keys that its source owned.
+    /// The greatest commit timestamp that its source held.
     pub(super) through: Timestamp,
 }
 

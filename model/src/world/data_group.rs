@@ -64,7 +64,7 @@ impl From<DataGroup> for u8 {
 }
 
 /// What a move does when the moves before it that it meets have ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Journey {
     /// The range that moves.
     pub range: KeyRange,
@@ -90,6 +90,11 @@ impl Bounds {
     /// How many voters a group has at first.
     pub fn voters_of(&self, group: DataGroup) -> u8 {
         self.voters[group.place()]
+    }
+
+    /// Whether a group can ever have a follower.
+    pub(super) fn has_followers(&self, group: DataGroup) -> bool {
+        self.voters_of(group) > 1 || self.additions > 0
     }
 
     /// What each of the moves does.

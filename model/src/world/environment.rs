@@ -20,13 +20,40 @@ impl World {
         let site = self.site(state, group);
         let run = self.tables.runs.at(site.run);
         let control = self.tables.controls.at(state[slot::CONTROL]);
-        for voter in 0..run.voters.len() as u8 {
+        for voter in run.members() {
             if voter != run.leader {
                 self.applications(worker, state, group, voter, step);
                 self.lead(state, group, voter, control, step);
+                self.remove_voter(state, group, voter, control, step);
             }
             self.restart(state, group, voter, control, step);
         }
+        self.add_voter(state, group, control, step);
+    }
+
+    // A5: it is a voter from the moment on in which it has what the leader has.
+    fn add_voter(&self, state: &State, group: DataGroup, control: &Control, step: &mut Steps<'_>) {
+        if control.additions_left == 0 {
+            return;
+        }
+        let site = self.site(state, group);
+        let run = self.tables.runs.intern(self.tables.runs.at(site.run).with_one_more());
+        let mut after = self.with_site(state, group, Site { run, ..site });
+        let control = Control { additions_left: control.additions_left - 1, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::AddVoter { group }, after, None);
+    }
+
+    fn remove_voter(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
+        if control.removals_left == 0 {
+            return;
+        }
+        let site = self.site(state, group);
+        let run = self.tables.runs.intern(self.tables.runs.at(site.run).without(voter, site.head));
+        let mut after = self.with_site(state, group, Site { run, ..site });
+        let control = Control { removals_left: control.removals_left - 1, ..control.clone() };
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::RemoveVoter { group, voter }, after, None);
     }
 
     fn applications(&self, worker: &mut Worker, state: &State, group: DataGroup, voter: u8, step: &mut Steps<'_>) {
@@ -190,7 +217,9 @@ impl World {
             if let Appended::Changed(mut after) = self.append(worker, state, group, command) {
                 let control = Control { collected: control.collected | 1 << index, ..control.clone() };
                 after[slot::CONTROL] = self.tables.controls.intern(control);
-                let event = Event::Collected { through };
+                let keys = self.bounds.keys.iter().map(|key| &key.raw);
+                let keys = keys.filter(|key| self.owner(state[slot::CATALOG], key) == group).cloned().collect();
+                let event = Event::Collected { through, keys };
                 step(Action::Collect { collection: index as u8 }, after, Some(event));
             }
         }

@@ -70,6 +70,20 @@ pub enum Happening {
         /// Which one.
         voter: u8,
     },
+    /// A group gets one voter more.
+    Added {
+        /// Which group.
+        group: DataGroup,
+        /// The new voter.
+        voter: u8,
+    },
+    /// A follower is removed from its group.
+    Removed {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
+    },
     /// A coordinator learns the routes that stand.
     Watched {
         /// Which coordinator, by its place in the state.
@@ -227,6 +241,11 @@ impl World {
             Action::Apply { group, voter, entries } => self.applying(worker, before, group, voter, entries),
             Action::Lead { group, voter } => Happening::Led { group, voter },
             Action::Restart { group, voter } => Happening::Restarted { group, voter },
+            Action::AddVoter { group } => {
+                let voters = self.tables.runs.at(self.site(before, group).run).voters.len();
+                Happening::Added { group, voter: voters as u8 }
+            }
+            Action::RemoveVoter { group, voter } => Happening::Removed { group, voter },
             Action::Watch { coordinator } => {
                 let (from, _) = self.copy(before, coordinator);
                 Happening::Watched { coordinator, from, to: self.catalog_version(before) }

@@ -3,7 +3,7 @@
 use super::action::TxnStep;
 use super::bounds::{Bounds, Look};
 use super::component::{Answered, Decided, Fate, Fenced, History, Wrong};
-use super::data_group::DataGroup;
+use super::data_group::{DataGroup, Journey};
 use splitjob_core::id::JobId;
 use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
@@ -23,16 +23,16 @@ pub(super) enum Event {
     Refused { footprint: KeyRange },
     /// A message that was late or repeated changed a group.
     LateMessageActed { group: DataGroup },
-    /// A job entered DELTA_COPY; `keys` belonged to its source.
-    Fenced { job: JobId, range: KeyRange, target: DataGroup, keys: Vec<RawKey> },
+    /// A job's write fence was applied on the source.
+    Fenced { job: JobId, journey: Journey },
+    /// A group collected old versions; these keys belonged to it.
+    Collected { through: Timestamp, keys: Vec<RawKey> },
     /// A step of a transaction reached a group's log: what it did there, if anything, and what its client was told.
     Txn { txn: u8, key: u8, group: DataGroup, owner: DataGroup, acted: Option<TxnStep>, told: Option<Told> },
     /// A group did its part of a prefix delete; it did not own `foreign`.
     PrefixDeleted { delete: u8, part: KeyRange, group: DataGroup, foreign: Vec<RawKey> },
     /// A leader told the timestamp of a key's newest version.
     LatestTold { key: RawKey, group: DataGroup, returned: Option<Timestamp> },
-    /// A group collected old versions.
-    Collected { through: Timestamp },
 }
 
 /// What a client is told about its transaction.
@@ -65,12 +65,16 @@ impl History {
             Event::LateMessageActed { group } => {
                 history.wrongs.insert(Wrong::LateMessageActed { group: *group });
             }
-            Event::Fenced { job, range, target, keys } => {
-                let of_source = |(key, _): &&(RawKey, Timestamp)| keys.contains(key);
-                let versions = self.versions(bounds);
-                let through = versions.keys().filter(of_source).map(|(_, commit_ts)| *commit_ts).max();
-                let through = through.unwrap_or(Timestamp::ZERO);
-                history.fenced.insert(*job, Fenced { range: range.clone(), target: *target, through });
+            Event::Fenced { job, journey } => {
+                let through = self.greatest_on_source(journey, bounds);
+                let fenced = Fenced { range: journey.range.clone(), target: journey.target, through };
+                history.fenced.insert(*job, fenced);
+            }
+            Event::Collected { through, keys } => {
+                for key in keys {
+                    let horizon = history.collected.entry(key.clone()).or_default();
+                    *horizon = (*horizon).max(*through);
+                }
             }
             Event::Txn { txn, key, group, owner, acted, told } => {
                 if let Some(step) = acted {
@@ -92,7 +96,6 @@ impl History {
                     history.wrongs.insert(Wrong::StaleLatest { key: key.clone(), group: *group });
                 }
             }
-            Event::Collected { through } => history.collected_through = history.collected_through.max(*through),
         }
         history
     }
@@ -190,6 +193,21 @@ impl History {
     /// Whether some transaction has more than one outcome (S6).
     pub(super) fn is_torn(&self) -> bool {
         self.txns.values().any(Fate::is_torn)
+    }
+
+    /// The greatest commit timestamp that a job's source holds: of its own writes, and of what is in the range.
+    fn greatest_on_source(&self, journey: &Journey, bounds: &Bounds) -> Timestamp {
+        let in_range = |key: &RawKey| journey.range.contains(&bounds.key(key).routes_as);
+        let stored = bounds.stored.iter().map(|row| (&row.key, row.version.commit_ts, DataGroup::ONE));
+        let decided = self.decided.iter().map(|((key, commit_ts), decided)| (key, *commit_ts, decided.group));
+        let held = stored.chain(decided).filter(|(key, _, group)| *group == journey.source || in_range(key));
+        held.map(|(_, commit_ts, _)| commit_ts).max().unwrap_or(Timestamp::ZERO)
+    }
+
+    /// Whether a collection may have removed the version: a newer one of its key was at or below its timestamp.
+    pub(super) fn is_collected(&self, key: &RawKey, commit_ts: Timestamp, bounds: &Bounds) -> bool {
+        let Some(horizon) = self.collected.get(key).filter(|horizon| **horizon > commit_ts) else { return false };
+        self.versions(bounds).keys().any(|(other, newer)| other == key && *newer > commit_ts && newer <= horizon)
     }
 
     /// Every version that was ever decided, those stored from the start included.

@@ -293,11 +293,17 @@ impl World {
             let applied = voters.map(|voter| run.applied(voter, site.head));
             applied.into_iter().find(|state| *state != site.head).unwrap_or(site.head)
         };
+        // Without the gate, the migrator counts on the voters that it knew at first.
+        let configuration: Vec<u8> = if self.gates.stands(Gate::CurrentConfiguration) {
+            run.members().collect()
+        } else {
+            (0..self.bounds.voters_of(group)).collect()
+        };
         ObservedGroup {
             group: group.id(),
             status: (*self.status(worker, answering, errand, job).0).clone(),
             leader: reports[&VoterId(run.leader.into())].clone(),
-            configuration: reports.keys().copied().collect::<BTreeSet<_>>(),
+            configuration: configuration.into_iter().map(|voter| VoterId(voter.into())).collect::<BTreeSet<_>>(),
             reports,
         }
     }

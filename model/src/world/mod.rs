@@ -5,12 +5,14 @@
 
 mod action;
 mod bounds;
+mod claim;
 mod client;
 mod component;
 mod data_group;
 mod environment;
 pub mod happening;
 mod history;
+mod liveness;
 mod memo;
 mod migrator;
 mod process;
@@ -23,10 +25,12 @@ pub mod view;
 pub use action::{Action, Delivery, KINDS, TxnDelivery, TxnStep};
 pub use bounds::{
     Bounds, ClientPrefixDelete, ClientRead, ClientTxn, ClientWrite, Collection, Key, Look, Move, Start, deleted,
-    deletes, put, reads, scans, ts, writes,
+    deletes, put, put_until, reads, scans, ts, writes, writes_until,
 };
+pub use claim::Claim;
 pub use component::Fate;
 pub use data_group::{DataGroup, Journey};
+pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
 pub use property::{Goal, Leftover, Property};
 pub use state::State;

@@ -44,45 +44,40 @@ enum Process {
     Resolvers,
 }
 
-/// The numbers of the components that a process looks at, two to a word.
-type Seen = [u64; SEEN_WORDS];
+/// The numbers of the components that a process looks at, two to a word; places that it doesn't need are zero.
+type Seen = [u64; MOST_SEEN / 2];
 
 /// No process looks at more components than this.
 const MOST_SEEN: usize = 6;
 
-/// Words that hold so many numbers.
-const SEEN_WORDS: usize = MOST_SEEN.div_ceil(2);
-
-/// A process, the components that decide about its steps, and the lists of steps that were found for them. Each has a
-/// table of its own: small tables stay in the cache beside large ones.
+/// A process, and the components that decide about its steps.
+#[derive(Clone, Copy, Debug)]
 struct Watching {
     process: Process,
-    /// Those that are left over repeat the first.
-    slots: [[usize; 2]; SEEN_WORDS],
-    lists: Memo<SEEN_WORDS>,
+    slots: [usize; MOST_SEEN],
+    count: usize,
 }
 
 impl Watching {
     fn new(process: Process, seen: &[usize]) -> Watching {
-        assert!(seen.len() <= MOST_SEEN, "{process:?} looks at {} components", seen.len());
-        let slot = |place: usize| seen.get(place).copied().unwrap_or(seen[0]);
-        let slots = std::array::from_fn(|word| [slot(2 * word), slot(2 * word + 1)]);
-        Watching { process, slots, lists: Memo::new() }
+        let mut slots = [0; MOST_SEEN];
+        slots[..seen.len()].copy_from_slice(seen);
+        Watching { process, slots, count: seen.len() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn sees(&self, state: &State) -> Seen {
-        self.slots.map(|[low, high]| u64::from(state[low]) | u64::from(state[high]) << 32)
+        let mut seen = [0; MOST_SEEN / 2];
+        for (number, slot) in self.slots[..self.count].iter().enumerate() {
+            seen[number / 2] |= u64::from(state[*slot]) << (number % 2 * 32);
+        }
+        seen
     }
 }
 
 /// The processes of a world, in the order of their steps.
-#[derive(Default)]
-pub(super) struct Processes {
-    watching: Vec<Watching>,
-    /// The history after another and an event.
-    histories: Memo<1>,
-}
+#[derive(Clone, Debug, Default)]
+pub(super) struct Processes(Vec<Watching>);
 
 impl Processes {
     /// Those that the bounds let take steps, each with what it looks at. A component that is missing here would make the
@@ -93,7 +88,11 @@ impl Processes {
         let mut list = Vec::new();
         let mut add = |process, seen: &[usize]| list.push(Watching::new(process, seen));
         for (index, journey) in journeys.iter().enumerate() {
-            let seen = [CATALOG, site(journey.source), site(journey.target), CONTROL, NETWORK];
+            let mut seen = vec![CATALOG, CONTROL, NETWORK];
+            // A job that is given up leaves its range where it was: then a later one may have another source.
+            let is_certain = bounds.abandons == 0 || index == 0;
+            let takes_part = |group: &DataGroup| [journey.source, journey.target].contains(group) || !is_certain;
+            seen.extend(groups().filter(takes_part).map(site));
             add(Process::Job(index as u8), &seen);
         }
         if bounds.holds > 0 {
@@ -106,7 +105,7 @@ impl Processes {
             let needs_catalog = nodes_routes_matter || bounds.txn_holds > 0;
             add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
         }
-        for group in groups().filter(|group| bounds.voters_of(*group) > 1) {
+        for group in groups().filter(|group| bounds.has_followers(*group)) {
             add(Process::Voters(group), &[site(group), CONTROL]);
         }
         if bounds.coordinators_watch {
@@ -134,15 +133,26 @@ impl Processes {
             seen.extend(groups().map(site));
             add(Process::Resolvers, &seen);
         }
-        Processes { watching: list, histories: Memo::new() }
+        assert!(list.len() <= MOST_PROCESSES, "{} processes: raise the number of places", list.len());
+        Processes(list)
     }
 }
 
-/// What one thread knows of the lists.
+/// No world has more processes than this.
+const MOST_PROCESSES: usize = 32;
+
+/// The lists of steps that were computed, for each process by itself: small tables stay in the cache beside large ones.
+#[derive(Default)]
+pub(super) struct StepLists {
+    of: [Memo<{ MOST_SEEN / 2 }>; MOST_PROCESSES],
+    /// The history after another and an event.
+    histories: Memo<1>,
+}
+
+/// What one thread knows of them.
 #[derive(Default)]
 pub(super) struct Lists {
-    /// By process.
-    of: Vec<MemoIndex>,
+    of: [MemoIndex; MOST_PROCESSES],
     histories: MemoIndex,
 }
 
@@ -156,12 +166,11 @@ struct Change {
     values: [u32; MOST_CHANGED],
 }
 
-/// A step of one process changes no more components than this; an odd number, since the first value shares a word with
-/// the places.
+/// A step of one process changes no more components than this.
 const MOST_CHANGED: usize = 5;
 
 impl Change {
-    /// As words of a list: two, and one for each further pair of values.
+    /// As words of a list; how many there are depends on how much changes.
     fn write(&self, list: &mut Vec<u64>) {
         let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         list.push(join(self.label, self.event.map_or(0, |event| event + 1)));
@@ -171,17 +180,19 @@ impl Change {
     }
 
     /// The change in this place of a list, and the place after it.
-    #[inline]
+    #[inline(always)]
     fn read(index: &MemoIndex, list: Found, mut place: u32) -> (Change, u32) {
         let mut next = || {
             let word = index.word(list, place);
             place += 1;
-            [word as u32, (word >> 32) as u32]
+            (word as u32, (word >> 32) as u32)
         };
-        let ([label, event], [places, first]) = (next(), next());
+        let ((label, event), (places, first)) = (next(), next());
         let mut values = [first; MOST_CHANGED];
         let (pairs, _) = values[1..].as_chunks_mut::<2>();
-        pairs.iter_mut().take(places.count_ones() as usize / 2).for_each(|pair| *pair = next());
+        for pair in pairs.iter_mut().take(places.count_ones() as usize / 2) {
+            *pair = next().into();
+        }
         (Change { label, event: event.checked_sub(1), places, values }, place)
     }
 
@@ -195,7 +206,7 @@ impl Change {
         change
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply(&self, state: &State) -> State {
         let mut after = *state;
         let mut places = self.places;
@@ -213,37 +224,29 @@ impl Change {
 impl World {
     /// Every step of the state, as its label and the state after it.
     pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut impl FnMut(u32, State)) {
-        let watching = &self.processes.watching;
-        if worker.lists.of.len() < watching.len() {
-            worker.lists.of.resize_with(watching.len(), MemoIndex::default);
+        // All lists first: the processor then waits for memory once and not once for each process.
+        let mut lists: [Option<Found>; MOST_PROCESSES] = [None; MOST_PROCESSES];
+        for (number, watching) in self.processes.0.iter().enumerate() {
+            lists[number] = self.tables.steps.of[number].find(&worker.lists.of[number], watching.sees(state));
         }
-        for first in (0..watching.len()).step_by(TOGETHER) {
-            let last = watching.len().min(first + TOGETHER);
-            let mut found = [None; TOGETHER];
-            for ((found, watching), index) in
-                found.iter_mut().zip(&watching[first..last]).zip(&worker.lists.of[first..last])
-            {
-                *found = watching.lists.find(index, watching.sees(state));
-            }
-            for (number, found) in (first..last).zip(found) {
-                let list = found.unwrap_or_else(|| self.compute(worker, number, state));
-                let mut place = 0;
-                while place < list.len() {
-                    let (change, next_place) = Change::read(&worker.lists.of[number], list, place);
-                    place = next_place;
-                    let mut after = change.apply(state);
-                    if let Some(event) = change.event {
-                        after[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
-                    }
-                    step(change.label, after);
+        for (number, list) in lists.into_iter().enumerate().take(self.processes.0.len()) {
+            let list = list.unwrap_or_else(|| self.compute(worker, number, state));
+            let mut place = 0;
+            while place < list.len() {
+                let (change, after) = Change::read(&worker.lists.of[number], list, place);
+                place = after;
+                let mut next = change.apply(state);
+                if let Some(event) = change.event {
+                    next[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
                 }
+                step(change.label, next);
             }
         }
     }
 
     #[inline]
     fn history_after(&self, worker: &mut Worker, history: u32, event: EventId) -> u32 {
-        let (memo, key) = (&self.processes.histories, [u64::from(history) | u64::from(event) << 32]);
+        let (memo, key) = (&self.tables.steps.histories, [u64::from(history) | u64::from(event) << 32]);
         let found = memo.find(&worker.lists.histories, key).unwrap_or_else(|| {
             let after = self.remember(worker, history, event);
             memo.learn(&mut worker.lists.histories, key, || vec![after.into()])
@@ -253,9 +256,9 @@ impl World {
 
     #[cold]
     fn compute(&self, worker: &mut Worker, number: usize, state: &State) -> Found {
-        let watching = &self.processes.watching[number];
+        let watching = &self.processes.0[number];
         let mut index = std::mem::take(&mut worker.lists.of[number]);
-        let list = watching.lists.learn(&mut index, watching.sees(state), || {
+        let list = self.tables.steps.of[number].learn(&mut index, watching.sees(state), || {
             let mut list = Vec::new();
             let mut take = |action, after: State, event: Option<Event>| {
                 let event = event.map(|event| self.tables.events.intern(event));
@@ -281,7 +284,3 @@ impl World {
         list
     }
 }
-
-/// Processes whose lists are looked up before the first of them is used: the processor then waits for memory once and
-/// not once for each.
-const TOGETHER: usize = 16;

@@ -58,6 +58,8 @@ macro_rules! named {
     };
 }
 
+pub(super) use named;
+
 named! {
     /// A safety property: it holds in every reachable state.
     Property {
@@ -190,7 +192,7 @@ impl World {
                 .any(|space| store.version_at(space, key, *commit_ts).is_some());
             // A version that is decided and not written yet is held by its transaction's lock.
             let is_locked = || store.lock(key).is_some_and(|lock| lock.commit_ts == *commit_ts);
-            is_stored || is_locked() || is_collected(key, *commit_ts, versions.keys(), history.collected_through)
+            is_stored || is_locked() || history.is_collected(key, *commit_ts, &self.bounds)
         })
     }
 
@@ -271,7 +273,7 @@ impl World {
             let mut owned = group.ownership().within(&all);
             owned.any(|(range, ownership)| ownership.is_here() && is_elsewhere(&range))
         };
-        let mut behind = run.voters.iter().filter(|voter| voter.behind > 0);
+        let mut behind = run.voters.iter().filter(|voter| !voter.is_current());
         let stale = behind.any(|voter| serves_what_moved(self.tables.groups.at(voter.state)));
         bit_if(Goal::ReadAcrossCutover, across) | bit_if(Goal::StaleVoter, stale)
     }
@@ -415,16 +417,6 @@ fn is_overruled(history: &History, bounds: &Bounds, read: u8, key: &RawKey, show
             *expire_at != Timestamp::ZERO && *expire_at <= read_ts
         }
     })
-}
-
-/// A version that collection may have removed: a newer one of its key is at or below the collection's timestamp.
-fn is_collected<'a>(
-    key: &RawKey,
-    commit_ts: Timestamp,
-    mut versions: impl Iterator<Item = &'a (RawKey, Timestamp)>,
-    collected_through: Timestamp,
-) -> bool {
-    versions.any(|(other, newer)| other == key && *newer > commit_ts && *newer <= collected_through)
 }
 
 /// A job whose range no route covers to its end could never go on (S8).

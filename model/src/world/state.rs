@@ -101,4 +101,5 @@ pub(super) struct Tables {
     pub(super) rejections: Table<Rejection>,
     pub(super) answers: Table<ReadAnswer>,
     pub(super) events: Table<super::history::Event>,
+    pub(super) steps: super::process::StepLists,
 }

@@ -53,6 +53,8 @@ pub struct VoterScene {
     pub applied: Arc<Group<MemoryStore>>,
     /// What it has still to apply, oldest first.
     pub ahead: Vec<Arc<GroupCommand>>,
+    /// Whether it was removed from the configuration.
+    pub is_removed: bool,
 }
 
 /// A message of a migrator.
@@ -88,9 +90,9 @@ pub struct Record {
     pub written: BTreeMap<(RawKey, Timestamp), bool>,
     /// Reads that were answered.
     pub reads: Vec<ReadRecord>,
-    /// Up to where old versions have been collected.
-    pub collected_through: Timestamp,
-    /// The greatest commit timestamp of what each job's source owned when the job entered DELTA_COPY.
+    /// Of each key, up to where old versions have been collected.
+    pub collected: BTreeMap<RawKey, Timestamp>,
+    /// The greatest commit timestamp that each job's source held when the write fence was applied.
     pub fenced_through: BTreeMap<JobId, Timestamp>,
     /// What became of each transaction of the scenario that has begun.
     pub txns: BTreeMap<u8, Fate>,
@@ -190,6 +192,7 @@ impl World {
         let voter_scene = |voter| VoterScene {
             applied: self.tables.groups.get(run.applied(voter, site.head)),
             ahead: run.ahead_of(voter).iter().map(|command| self.tables.commands.get(*command)).collect(),
+            is_removed: run.voters[usize::from(voter)].is_removed,
         };
         let head = self.tables.groups.get(site.head);
         GroupScene { leader: run.leader, head, voters: voters.map(voter_scene).collect() }
@@ -213,7 +216,7 @@ impl World {
             versions: history.versions(&self.bounds),
             written,
             reads: history.reads.iter().map(read_record).collect(),
-            collected_through: history.collected_through,
+            collected: history.collected.clone(),
             txns: history.txns.clone(),
             fenced_through: history.fenced.iter().map(|(job, fenced)| (*job, fenced.through)).collect(),
             misdeeds: history.wrongs.iter().map(misdeed).collect(),

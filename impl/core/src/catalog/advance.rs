@@ -60,7 +60,12 @@ impl Catalog {
                 Phase::Abandoning(Abandoning { from: name })
             }
             (Phase::Planned(_), Advance::BeginBackfill) => Phase::Backfill(Backfill::first()),
-            (Phase::Backfill(backfill), advance) => self.after_backfill(job, backfill, advance, request.now_ms)?,
+            (Phase::Backfill(backfill), advance) => {
+                // J10: a fence and the lifting of the one before must not carry the same token.
+                let is_fenced_again = backfill.was_fenced && matches!(advance, Advance::BeginFence);
+                is_new_attempt = is_fenced_again && gates.stands(Gate::FenceInNewAttempt);
+                self.after_backfill(job, backfill, advance, request.now_ms)?
+            }
             (Phase::Fence(Fence { way_back, .. }), Advance::BeginDeltaCopy { delta_floor, fence_ts }) => {
                 let way_back = way_back.clone();
                 Phase::DeltaCopy(DeltaCopy { way_back, delta_floor: *delta_floor, fence_ts: *fence_ts })
@@ -233,6 +238,7 @@ fn given_back(way_back: &WayBack) -> Backfill {
         round: way_back.round.successor().successor(),
         window: None,
         staged_through: way_back.staged_through,
+        passes: 0,
         fence_attempts: way_back.fence_attempts + 1,
         was_fenced: true,
     }
@@ -240,5 +246,5 @@ fn given_back(way_back: &WayBack) -> Backfill {
 
 /// A retry undoes nothing; what the job had run out of, it has anew (J7).
 fn retried(backfill: &Backfill) -> Backfill {
-    Backfill { fence_attempts: 0, ..backfill.clone() }
+    Backfill { passes: 0, fence_attempts: 0, ..backfill.clone() }
 }

@@ -234,7 +234,9 @@ pub enum CatalogRejection {
         route: RouteId,
     },
     /// The key doesn't split the route into two parts.
-    #[error("split key {at:?} is not inside route {route}: it must lie above its start and below its end")]
+    #[error(
+        "split key {at:?} is not inside route {route}: it must lie above its start, or be it where a job moves the whole route, and below its end"
+    )]
     SplitKeyOutside {
         /// The route.
         route: RouteId,
@@ -246,6 +248,12 @@ pub enum CatalogRejection {
     SplitJobOverlap {
         /// The live job.
         job: JobId,
+    },
+    /// With this option the job could never end (P1).
+    #[error("{option} is 0: the job would carry nothing; give it a number from 1 on")]
+    OptionWithoutEffect {
+        /// The option's name.
+        option: String,
     },
     /// The range meets a namespace that doesn't move (K4).
     #[error("the range meets the reserved namespace {prefix:?}, which can't be moved")]

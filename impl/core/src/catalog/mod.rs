@@ -203,6 +203,9 @@ impl Catalog {
         let Some(range) = route.from_key(&request.split_key) else {
             return Err(CatalogRejection::SplitKeyOutside { route: route.id, at: request.split_key.clone() });
         };
+        if let Some(option) = request.options.without_effect() {
+            return Err(CatalogRejection::OptionWithoutEffect { option: option.to_owned() });
+        }
         self.check_target(request.target, &route)?;
         self.check_overlap(&route.range)?;
         self.check_capable(request.now_ms, gates)?;

@@ -160,7 +160,7 @@ impl<S: VersionStore> Group<S> {
             GroupCommand::Txn(command) => self.txn(command, context),
             GroupCommand::BindRead(request) => self.bind_read(request, context.gates),
             GroupCommand::Adopt(adoption) => self.check_adoption(adoption, context.gates),
-            GroupCommand::Collect { through } => Ok(self.collect(*through, context.gates)),
+            GroupCommand::Collect { through } => self.collect(*through, context.gates),
             GroupCommand::RaiseCeiling { ceiling } => Ok(self.raise_ceiling(*ceiling)),
             GroupCommand::Job(command) => self.apply_job(command, context.gates),
         }

@@ -223,7 +223,9 @@ impl<S: VersionStore> Group<S> {
         let met = self.jobs.values().filter(is_met);
         for fence in met.filter_map(JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
             let expected = fence.expected_cutover_version;
-            let is_newer = routed_by.is_none_or(|version| version >= expected);
+            // A version that this state hasn't reached is no proof that the range is still here.
+            let is_newer =
+                routed_by.is_none_or(|version| version >= expected && self.applied_catalog_version >= expected);
             if !gates.passes(Gate::ReadFence, is_newer) {
                 return Err(Rejection::CutoverPending { expected });
             }

@@ -135,16 +135,17 @@ impl<S: VersionStore> Group<S> {
     }
 
     /// Removes versions that no read at or above `through` can see, except where a pin keeps them (G2).
-    pub(super) fn collect(&mut self, through: Timestamp, gates: Gates) -> Outcome {
+    pub(super) fn collect(&mut self, through: Timestamp, gates: Gates) -> Result<Outcome, Rejection> {
         if through <= self.collected_through {
-            return Outcome::Unchanged;
+            return Ok(Outcome::Unchanged);
         }
+        self.check_ceiling(through, gates)?;
         let doomed = self.collectable_rows(through, gates);
         for (key, commit_ts) in &doomed {
             self.store.remove(Keyspace::Live, key, *commit_ts);
         }
         self.collected_through = through;
-        Outcome::Collected { removed: doomed.len() as u64 }
+        Ok(Outcome::Collected { removed: doomed.len() as u64 })
     }
 
     fn collectable_rows(&self, through: Timestamp, gates: Gates) -> Vec<(RawKey, Timestamp)> {

@@ -78,8 +78,12 @@ impl<S: VersionStore> Group<S> {
             Some(Proof::RolledBack) => return Err(Rejection::TxnRolledBack),
             None => {}
         }
+        for mutation in mutations {
+            self.held_lock(command, &mutation.key, gates)?;
+        }
         self.check_mutations(command, mutations, context)?;
         for mutation in mutations {
+            self.store.remove_lock(&mutation.key);
             self.decide_key(command, &mutation.key, mutation.content.clone(), gates);
         }
         Ok(Outcome::Committed { commit_ts: command.commit_ts })
@@ -101,11 +105,11 @@ impl<S: VersionStore> Group<S> {
                 Some(Proof::RolledBack) | None => {}
             }
         }
-        let is_held = |mutation: &Mutation| self.store.lock(&mutation.key).is_some_and(|lock| lock.txn == command.txn);
-        if mutations.iter().all(is_held) {
-            for mutation in mutations {
-                self.held_lock(command, &mutation.key, gates)?;
-            }
+        let mut are_held = true;
+        for mutation in mutations {
+            are_held &= self.held_lock(command, &mutation.key, gates)?.is_some();
+        }
+        if are_held {
             return Ok(Outcome::Prepared);
         }
         self.check_mutations(command, mutations, context)?;
@@ -226,6 +230,7 @@ impl<S: VersionStore> Group<S> {
                     let claim =
                         Claim { footprint: &footprint, commit_ts: command.commit_ts, routed_by: command.routed_by };
                     self.admit_anywhere(&claim, context)?;
+                    self.check_ceiling(command.commit_ts, gates)?;
                 }
                 Some(Proof::Committed(_)) | None => {}
             }

@@ -1,8 +1,8 @@
 //! ABANDONING: the job is given up, and what it left goes (J8).
 //!
 //! *Promises:* the record says so before anything is removed; the route takes writes again; only forward from here. *In
-//! order:* the target learns the new attempt and discards its staged rows, then forgets; the source takes writes again,
-//! then forgets. *Moves on* when both have forgotten, those included that never heard of the job: its late messages find
+//! order:* the source takes writes again, whoever else is there; the target learns the new attempt and discards its staged
+//! rows, then forgets; the source forgets. *Moves on* when both have forgotten, those included that never heard of the job: its late messages find
 //! it closed.
 
 use super::decide::{Context, First, ObservedGroup, Step};
@@ -28,8 +28,12 @@ pub struct Abandoned {
 
 impl Abandoning {
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
+        let source = at.source()?;
+        if at.gates.stands(Gate::AbandonUnfencesRoute) && !source.status.is_closed {
+            at.lifted(true)?;
+        }
         target_forgets(at, at.target()?)?;
-        source_forgets(at, at.source()?)?;
+        source_forgets(at, source)?;
         Ok(Step::Advance(Advance::FinishAbandon))
     }
 }
@@ -49,9 +53,6 @@ fn target_forgets(at: &Context<'_>, target: &ObservedGroup) -> First {
 }
 
 fn source_forgets(at: &Context<'_>, source: &ObservedGroup) -> First {
-    if at.gates.stands(Gate::AbandonUnfencesRoute) && source.status.is_fenced {
-        return Err(Step::Adopt { group: source.group });
-    }
     if source.status.is_closed { Ok(()) } else { Err(at.close(source)) }
 }
 

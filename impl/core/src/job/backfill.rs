@@ -25,6 +25,8 @@ pub struct Backfill {
     pub window: Option<Window>,
     /// Everything up to here was staged by the passes before, but for what the tracker knows.
     pub staged_through: Timestamp,
+    /// Passes that are complete since the job began, was given back, or was retried (P2).
+    pub passes: u64,
     /// How often the range has been fenced and given back since the job began or was retried (J10).
     pub fence_attempts: u64,
     /// Guards of an attempt that has been given back may still stand on the groups (J10).
@@ -63,6 +65,7 @@ impl Backfill {
             round: CopyRound(1),
             window: None,
             staged_through: Timestamp::ZERO,
+            passes: 0,
             fence_attempts: 0,
             was_fenced: false,
         }
@@ -70,12 +73,20 @@ impl Backfill {
 
     /// The next pass, which starts where this one ends.
     pub(crate) fn next_round(&self, window: Window) -> Backfill {
-        Backfill { round: self.round.successor(), window: None, staged_through: window.through, ..self.clone() }
+        Backfill {
+            round: self.round.successor(),
+            window: None,
+            staged_through: window.through,
+            passes: self.passes + 1,
+            ..self.clone()
+        }
     }
 
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
         if self.was_fenced {
-            unfenced(at)?;
+            // A late command of the attempt before would fence the range again (J4).
+            let knows_attempt = at.source()?.leader.epoch >= Some(at.job.epoch);
+            at.lifted(knows_attempt || !at.gates.stands(Gate::UnfenceBeforeCopy))?;
         }
         if self.fence_attempts >= at.job.options.max_fence_attempts {
             return Ok(Step::Advance(Advance::Fail { reason: FailReason::FenceAttemptsExhausted }));
@@ -97,7 +108,7 @@ impl Backfill {
         if carried <= options.delta_rows {
             return Advance::BeginFence;
         }
-        if self.round.0 >= options.max_rounds {
+        if self.passes + 1 >= options.max_rounds {
             Advance::Fail { reason: FailReason::NotConverging }
         } else {
             Advance::NextRound
@@ -121,18 +132,4 @@ impl Backfill {
         let action = JobAction::ArmTracker { round };
         at.armed(at.source()?, Barrier::Tracker, action, |report| report.tracker >= Some(round))
     }
-}
-
-// J10: the record has given the range back; the source must know, under the attempt that says so.
-fn unfenced(at: &Context<'_>) -> First {
-    let source = at.source()?;
-    if source.status.is_fenced {
-        return Err(Step::Adopt { group: source.group });
-    }
-    let is_lifted = !source.leader.write_fence && source.leader.read_fence.is_none();
-    let knows_attempt = source.leader.epoch >= Some(at.job.epoch) || !at.gates.stands(Gate::UnfenceBeforeCopy);
-    if is_lifted && knows_attempt {
-        return Ok(());
-    }
-    Err(Step::Command { group: source.group, action: JobAction::Unfence })
 }

@@ -172,6 +172,20 @@ impl Context<'_> {
         }
     }
 
+    /// The record has given the range back: the source follows the routes that say so, and holds no fence (J8, J10).
+    ///
+    /// It must follow the newest routes and not only be unfenced now: older routes may still be on their way to it.
+    pub(super) fn lifted(&self, knows_attempt: bool) -> First {
+        let source = self.source()?;
+        if source.status.applied_catalog_version < self.observed.routes.version {
+            return Err(Step::Adopt { group: source.group });
+        }
+        if knows_attempt && !source.leader.write_fence && source.leader.read_fence.is_none() {
+            return Ok(());
+        }
+        Err(Step::Command { group: source.group, action: JobAction::Unfence })
+    }
+
     /// The group forgets the job, and refuses what still comes of it (G10).
     pub(super) fn close(&self, at: &ObservedGroup) -> Step {
         let action = JobAction::Close { oldest_live_job: self.observed.oldest_live_job };

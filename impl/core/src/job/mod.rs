@@ -45,6 +45,22 @@ pub struct JobOptions {
     pub max_fence_attempts: u64,
 }
 
+impl JobOptions {
+    /// The option that would let a job carry nothing or wait for nothing, if there is one (P1).
+    pub fn without_effect(&self) -> Option<&'static str> {
+        let numbers = [
+            ("chunk_bytes", self.chunk_bytes),
+            ("chunk_rows", self.chunk_rows),
+            ("scan_rows", self.scan_rows),
+            ("sweep_rows", self.sweep_rows),
+            ("max_rounds", self.max_rounds),
+            ("fence_budget_ms", self.fence_budget_ms),
+            ("max_fence_attempts", self.max_fence_attempts),
+        ];
+        numbers.into_iter().find(|(_, number)| *number == 0).map(|(name, _)| name)
+    }
+}
+
 impl Default for JobOptions {
     fn default() -> Self {
         JobOptions {

@@ -1,0 +1,141 @@
+//! What must come about, and under which assumptions of fairness: statements about runs, not about single states.
+
+use super::property::named;
+use super::state::slot;
+use super::{Action, Delivery, Goal, State, Worker, World};
+use crate::explore::{Exploration, Panicked, StateSet};
+use serde::{Deserialize, Serialize};
+use splitjob_core::catalog::RouteState;
+use splitjob_core::job::PhaseName;
+use std::fmt;
+
+named! {
+    /// A liveness property: something comes about in every fair run, or can come about from everywhere.
+    Liveness {
+        /// Every fair run brings every job to its end, or to FAILED with its range writable.
+        JobEnds = "L1";
+        /// From every reachable state the job can end.
+        JobCanEnd = "L4";
+    }
+}
+
+named! {
+    /// What is assumed of a run before liveness is asked of it: weakly fair, so nobody puts the step off for ever while
+    /// it stays possible.
+    Fairness {
+        /// A migrator goes on, and its messages arrive unless the network's budget holds them back.
+        MessagesArrive = "F-MESSAGES";
+        /// A client that has begun a read asks for its next page.
+        ReadsGoOn = "F-PAGES";
+        /// Every voter of the configuration applies what its log holds.
+        VotersApply = "F-VOTERS";
+    }
+}
+
+/// What a liveness property asks of the graph of all reachable states.
+#[derive(Clone, Copy, Debug)]
+pub enum Demand {
+    /// Every run that is fair by these assumptions and meets a state of `from` meets one of `to` there or later.
+    LeadsTo {
+        /// Where the obligation begins.
+        from: Situation,
+        /// What meets it.
+        to: Situation,
+        /// What is assumed of the run; nothing else is owed a step.
+        assuming: &'static [Fairness],
+    },
+    /// From every reachable state, one of `to` can be reached. No fairness is assumed.
+    CanReach {
+        /// What must stay possible.
+        to: Situation,
+    },
+}
+
+/// A set of states, by what is true in them.
+#[derive(Clone, Copy, Debug)]
+pub enum Situation {
+    /// Every state.
+    Any,
+    /// Those that reach the goal.
+    Goal(Goal),
+    /// Those of which the function says so.
+    Where(fn(&World, &mut Worker, &State) -> bool),
+}
+
+impl Liveness {
+    /// What the property asks.
+    pub fn demand(self) -> Demand {
+        match self {
+            Liveness::JobEnds => Demand::LeadsTo {
+                from: Situation::Any,
+                to: Situation::Where(World::is_at_rest),
+                assuming: &[Fairness::MessagesArrive, Fairness::ReadsGoOn, Fairness::VotersApply],
+            },
+            Liveness::JobCanEnd => Demand::CanReach { to: Situation::Goal(Goal::Ended) },
+        }
+    }
+
+    /// What the property assumes of a run.
+    pub fn assumes(self) -> &'static [Fairness] {
+        match self.demand() {
+            Demand::LeadsTo { assuming, .. } => assuming,
+            Demand::CanReach { .. } => &[],
+        }
+    }
+}
+
+impl Fairness {
+    /// The fair classes that a step belongs to, a bit each; none if the assumption is not about it.
+    pub fn classes(self, action: Action) -> u64 {
+        match self {
+            Fairness::MessagesArrive => {
+                u64::from(matches!(action, Action::Migrate { delivery: Delivery::AtOnce, .. })) << MESSAGES
+            }
+            Fairness::ReadsGoOn => u64::from(matches!(action, Action::NextPage { .. })) << PAGES,
+            Fairness::VotersApply => {
+                let Action::Apply { group, voter, .. } = action else { return 0 };
+                1 << (VOTERS + VOTERS_A_GROUP * group.number() + voter)
+            }
+        }
+    }
+}
+
+impl World {
+    /// Whether the state is in the situation.
+    pub fn is_in(&self, worker: &mut Worker, state: &State, situation: Situation) -> bool {
+        match situation {
+            Situation::Any => true,
+            Situation::Goal(goal) => self.reached(worker, state) & goal.bit() != 0,
+            Situation::Where(holds) => holds(self, worker, state),
+        }
+    }
+
+    /// Whether no job has anything left to do: each live one is FAILED, and keeps nobody from writing.
+    fn is_at_rest(&self, _: &mut Worker, state: &State) -> bool {
+        let catalog = self.tables.catalogs.get(state[slot::CATALOG]);
+        let is_writable = || catalog.routes().iter().all(|route| route.state == RouteState::Active);
+        catalog.live_jobs().all(|job| job.phase.name() == PhaseName::Failed && is_writable())
+    }
+
+    /// The explored states that are in the situation, asked with `threads` threads.
+    ///
+    /// # Errors
+    /// If the world panics.
+    pub fn select(
+        &self,
+        found: &Exploration<State>,
+        threads: usize,
+        situation: Situation,
+    ) -> Result<StateSet, Panicked<State>> {
+        found.select(self, threads, |counting, state| self.is_in(&mut counting.worker, state, situation))
+    }
+}
+
+/// The class of migrators' messages.
+const MESSAGES: u8 = 0;
+/// The class of further pages.
+const PAGES: u8 = 1;
+/// The class of the first group's first voter; each voter of each group has a class of its own.
+const VOTERS: u8 = 8;
+/// Classes that are set aside for a group's voters.
+const VOTERS_A_GROUP: u8 = 8;
