@@ -9,11 +9,12 @@ use splitjob_model::explore::Progress;
 use splitjob_model::explorer::SplitJob;
 use splitjob_model::scenario::{Gap, Redundant, Scenario};
 use splitjob_model::world::Fairness;
+use std::path::Path;
 use std::time::Duration;
 
 /// Limits of a run, as the caller gave them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct Limits<'a> {
     /// Worker threads.
     pub(crate) threads: usize,
     /// Unique states.
@@ -24,11 +25,13 @@ pub(crate) struct Limits {
     pub(crate) no_liveness: bool,
     /// A fairness that is not assumed.
     pub(crate) unfair: Option<Fairness>,
+    /// Where to keep what was explored, and how often.
+    pub(crate) checkpoint: Option<(&'a Path, Duration)>,
 }
 
-impl Limits {
+impl<'a> Limits<'a> {
     /// No limits but the threads; by default as many as there are cores.
-    pub(crate) fn threads(threads: Option<usize>) -> Limits {
+    pub(crate) fn threads(threads: Option<usize>) -> Limits<'a> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Limits {
             threads: threads.unwrap_or_else(cores),
@@ -36,6 +39,7 @@ impl Limits {
             max_time: None,
             no_liveness: false,
             unfair: None,
+            checkpoint: None,
         }
     }
 
@@ -104,13 +108,17 @@ impl Limits {
         explored
     }
 
-    fn options<'a>(self, tell: &'a (dyn Fn(&Progress) + Sync)) -> Options<'a> {
+    fn options<'b>(self, tell: &'b (dyn Fn(&Progress) + Sync)) -> Options<'b>
+    where
+        'a: 'b,
+    {
         Options {
             threads: self.threads,
             max_states: self.max_states,
             max_time: self.max_time,
             no_liveness: self.no_liveness,
             unfair: self.unfair,
+            checkpoint: self.checkpoint,
             progress: Some(tell),
         }
     }
