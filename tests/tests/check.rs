@@ -50,6 +50,25 @@ fn the_report_as_json_carries_verdicts_and_the_counts_they_rest_on() {
 }
 
 #[test]
+fn a_run_that_was_cut_short_goes_on_from_its_checkpoint() {
+    let place = Place::new();
+    let check = |arguments: &[&str]| {
+        let kept = ["check", "read-fence", "--no-liveness", "--checkpoint", "kept"];
+        place.run(&[&kept, arguments].concat())
+    };
+    let cut = check(&["--max-states", "20000"]);
+    assert_eq!(cut.code, 2, "{cut:#?}");
+    let ended = check(&["--json", "report.json"]);
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    let text = std::fs::read_to_string(place.path("report.json")).expect("the report is there");
+    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    assert_eq!(report[0]["states"], report[0]["pinned"]["states"]);
+    std::fs::write(place.path("kept/read-fence/manifest"), "something else\n").expect("it can be written");
+    let refused = check(&[]);
+    assert!(refused.code == 2 && refused.stderr.contains("kept/read-fence holds another exploration"), "{refused:#?}");
+}
+
+#[test]
 fn an_unknown_scenario_is_refused_with_near_names() {
     let ran = Place::new().run(&["check", "raed-fence"]);
     let said = "error: there is no scenario \"raed-fence\"; did you mean read-fence";

@@ -2,8 +2,15 @@ use super::*;
 use crate::scenario::{Class, Pinned};
 use crate::world::{Bounds, Collection, DataGroup, Goal, ts};
 
-const ONE: Options<'static> =
-    Options { threads: 1, max_states: None, max_time: None, no_liveness: false, unfair: None, progress: None };
+const ONE: Options<'static> = Options {
+    threads: 1,
+    max_states: None,
+    max_time: None,
+    no_liveness: false,
+    unfair: None,
+    checkpoint: None,
+    progress: None,
+};
 
 static CALM: Scenario = Scenario {
     name: "calm",

@@ -127,7 +127,7 @@ impl World {
         threads: usize,
         situation: Situation,
     ) -> Result<StateSet, Panicked<State>> {
-        found.select(self, threads, |counting, state| self.is_in(&mut counting.worker, state, situation))
+        found.select(self, threads, |worker, state| self.is_in(worker, state, situation))
     }
 }
 

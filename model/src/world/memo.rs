@@ -88,8 +88,6 @@ pub struct Worker {
     pub(super) goals_of_jobs: FxHashMap<[u32; 4], u64>,
     pub(super) goals_of_site: FxHashMap<(u32, u32), u64>,
     pub(super) goals_of_late: FxHashMap<(u32, u32), u64>,
-    /// Steps taken, by kind.
-    pub(super) taken: [u64; super::action::KINDS.len()],
 }
 
 /// What is stored and told, voters that lag not counted: catalog, leaders' states, history.
