@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// All scenarios of this class; quick unless given.
     #[arg(long, conflicts_with_all = ["scenarios", "gap"])]
     class: Option<names::ClassName>,
-    /// Leave out the gates of this gap; in its own scenario unless others are given.
+    /// With the gates of this gap missing, or never opening; in its own scenario unless others are given.
     #[arg(long, value_name = "NAME")]
     gap: Option<String>,
     /// Worker threads; as many as there are cores unless given.

@@ -274,7 +274,7 @@ fn catalog_name(rejection: &CatalogRejection) -> &'static str {
     }
     names!(VersionMoved RevisionMoved VersionNotReached NoSuchRoute SplitKeyOutside SplitJobOverlap ReservedRange
         NoSuchGroup TargetIsSource RouteNotAtRest TooManyJobs NoLiveJob NodeNotCapable TooLateToAbandon WrongPhase
-        CutoverVersionMoved)
+        CutoverVersionMoved OptionWithoutEffect)
 }
 
 const REFUSALS_OF_THE_CATALOG: usize = 16;
