@@ -53,7 +53,8 @@ fn client() -> impl Strategy<Value = Event> {
 fn fault() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (0usize..64).prop_map(|which| Event::DeliverLate { which }),
-        4 => group().prop_map(|group| Event::Adopt { group }),
+        3 => group().prop_map(|group| Event::Adopt { group }),
+        1 => group().prop_map(|group| Event::HoldAdoption { group }),
         1 => Just(Event::TakeOver),
         1 => Just(Event::SpendBudget),
         1 => Just(Event::Retry),

@@ -226,6 +226,11 @@ fn not_at_rest() -> CatalogRejection {
     cluster.start("m", TARGET, JobOptions::default()).expect_err("the route is fenced")
 }
 
+fn without_effect() -> CatalogRejection {
+    let options = JobOptions { sweep_rows: 0, ..JobOptions::default() };
+    Cluster::new().start("m", TARGET, options).expect_err("the job could never end")
+}
+
 fn not_capable() -> CatalogRejection {
     let mut cluster = Cluster::new();
     cluster.report_node(true);
@@ -249,6 +254,7 @@ fn refusals_of_the_catalog() -> Vec<(CatalogRejection, &'static str)> {
         (refuses_to_start(1, "!", 2), "can't be moved"),
         (refuses_to_start(1, "m", 9), "there is no group 9"),
         (refuses_to_start(1, "m", 1), "must be another group"),
+        (without_effect(), "give it a number from 1 on"),
         (not_at_rest(), "has not ended"),
         (with_job.start("t", TARGET, JobOptions::default()).expect_err("one job is live"), "wait until one ends"),
         (refuses_to_advance(PhaseName::Fence, |at| at.job = JobId(9)), "is not live"),
@@ -273,11 +279,11 @@ fn catalog_name(rejection: &CatalogRejection) -> &'static str {
         };
     }
     names!(VersionMoved RevisionMoved VersionNotReached NoSuchRoute SplitKeyOutside SplitJobOverlap ReservedRange
-        NoSuchGroup TargetIsSource RouteNotAtRest TooManyJobs NoLiveJob NodeNotCapable TooLateToAbandon WrongPhase
-        CutoverVersionMoved OptionWithoutEffect)
+        NoSuchGroup OptionWithoutEffect TargetIsSource RouteNotAtRest TooManyJobs NoLiveJob NodeNotCapable TooLateToAbandon WrongPhase
+        CutoverVersionMoved)
 }
 
-const REFUSALS_OF_THE_CATALOG: usize = 16;
+const REFUSALS_OF_THE_CATALOG: usize = 17;
 
 #[test]
 fn every_refusal_of_the_catalog_is_reached_and_says_what_would_be_right() {

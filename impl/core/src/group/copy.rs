@@ -8,7 +8,7 @@ use super::rejection::Rejection;
 use crate::gate::{Gate, Gates};
 use crate::id::{BatchSeq, CopyRound};
 use crate::job::JobOptions;
-use crate::key::{Bracket, BracketId, RawInterval, RawKey, export_plan, route_key};
+use crate::key::{Bracket, BracketId, RawInterval, RawKey, bracket_ids, export_plan, route_key};
 use crate::range::KeyRange;
 use crate::store::{Direction, Keyspace, Row, VersionStore};
 use crate::timestamp::Timestamp;
@@ -103,11 +103,11 @@ impl ImportProgress {
         ImportProgress { round, rows: 0, brackets: BTreeMap::new() }
     }
 
-    /// Whether every bracket of the range's plan is done in this pass.
-    pub fn is_complete(&self, round: CopyRound, range: &KeyRange, gates: Gates) -> bool {
-        let progress = self.within(round);
-        let is_done = |bracket: &Bracket| progress.brackets.get(&bracket.id).is_some_and(|at| at.done);
-        plan(range, gates).iter().all(is_done)
+    /// Whether every bracket is done in this pass.
+    pub fn is_complete(&self, round: CopyRound, gates: Gates) -> bool {
+        let wanted = if gates.stands(Gate::ExportByRoutingKey) { usize::MAX } else { 1 };
+        let is_done = |bracket: BracketId| self.brackets.get(&bracket).is_some_and(|at| at.done);
+        self.round == round && bracket_ids().take(wanted).all(is_done)
     }
 
     /// The progress after these batches: what a sender that doesn't wait for answers goes on from.

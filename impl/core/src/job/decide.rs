@@ -241,8 +241,7 @@ impl Context<'_> {
     pub(super) fn copied(&self, order: CopyOrder) -> First {
         let guards = self.target()?.status.guards.as_ref();
         let target = guards.and_then(crate::group::JobGuards::target);
-        let is_complete =
-            target.is_some_and(|target| target.imported.is_complete(order.round, &self.job.range, self.gates));
+        let is_complete = target.is_some_and(|target| target.imported.is_complete(order.round, self.gates));
         if is_complete { Ok(()) } else { Err(Step::Copy(order)) }
     }
 

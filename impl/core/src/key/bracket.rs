@@ -1,6 +1,8 @@
 //! Raw keys by what may be done with them: export brackets, and the namespaces nobody may touch (K3–K5).
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::family::Handling;
 use super::{KeyFamily, RawInterval, RawKey, RoutingKey};
@@ -50,6 +52,12 @@ pub fn export_plan(range: &KeyRange) -> Vec<Bracket> {
         .filter(|family| family.handling() == Handling::Moved)
         .map(|family| bracket(family, range))
         .collect()
+}
+
+/// The names of the brackets of every plan, by id.
+pub fn bracket_ids() -> impl Iterator<Item = BracketId> {
+    let moved = KeyFamily::ALL.iter().filter(|family| family.handling() == Handling::Moved);
+    moved.map(|family| BracketId(u64::from(family.number())))
 }
 
 /// The control namespace that `range` intersects, if any: such a range can't be moved (K4).
@@ -132,13 +140,22 @@ fn bracket(family: KeyFamily, range: &KeyRange) -> Bracket {
     } else {
         RawInterval::of_prefix(family.prefix())
     };
-    let nested = KeyFamily::ALL.iter().copied().filter(|other| {
-        *other != family
-            && other.prefix().starts_with(family.prefix())
-            && interval.meets(&RawInterval::of_prefix(other.prefix()))
-    });
-    let skips = intervals(nested);
+    let skips = nested(family).iter().filter(|skip| interval.meets(skip)).cloned().collect();
     Bracket { id: BracketId(u64::from(family.number())), family, start: interval.start, end: interval.end, skips }
+}
+
+/// What a family's bracket skips wherever it lies: the intervals of the families within its own.
+///
+/// The table of families is constant, and every step of a copy asks for a plan.
+fn nested(family: KeyFamily) -> &'static Vec<RawInterval> {
+    static NESTED: LazyLock<BTreeMap<KeyFamily, Vec<RawInterval>>> = LazyLock::new(|| {
+        let nested = |family: KeyFamily| {
+            let is_within = |other: &KeyFamily| *other != family && other.prefix().starts_with(family.prefix());
+            intervals(KeyFamily::ALL.iter().copied().filter(is_within))
+        };
+        KeyFamily::ALL.iter().map(|family| (*family, nested(*family))).collect()
+    });
+    &NESTED[&family]
 }
 
 /// The intervals of some families, ascending; those inside another one are left out.

@@ -12,7 +12,7 @@ mod txn;
 
 pub(crate) use bracket::clip_control_rows;
 pub use bracket::{
-    Bracket, BracketId, clip_prefix_delete, export_plan, prefix_footprint, protected_namespace,
+    Bracket, BracketId, bracket_ids, clip_prefix_delete, export_plan, prefix_footprint, protected_namespace,
     reserved_namespace_conflict, targets_control_namespace,
 };
 pub use encoding::{

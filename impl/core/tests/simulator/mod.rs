@@ -8,7 +8,7 @@ use splitjob_core::catalog::{Advance, Routes};
 use splitjob_core::coordinator::route_prefix;
 use splitjob_core::gate::Gates;
 use splitjob_core::group::{
-    ApplyContext, DeletePrefix, GroupCommand, JobAction, Mutation, Outcome, ReadRequest, ReadShape, Rejection,
+    Adoption, ApplyContext, DeletePrefix, GroupCommand, Mutation, Outcome, ReadRequest, ReadShape, Rejection,
     TxnAction, TxnCommand, WriteRequest,
 };
 use splitjob_core::id::{GroupId, JobId};
@@ -36,6 +36,7 @@ pub(crate) enum Event {
     Abandon,
     Retry,
     Adopt { group: GroupId },
+    HoldAdoption { group: GroupId },
     Collect { back: u64 },
     SetClock { to: u64 },
 }
@@ -104,6 +105,10 @@ impl Simulation {
             Event::Settle => self.settle(),
             Event::DeliverLate { which } => self.deliver_late(which),
             Event::Adopt { group } => self.cluster.adopt(group),
+            Event::HoldAdoption { group } => {
+                let adoption = Adoption::of(self.cluster.catalog.routes());
+                self.late.push((group, GroupCommand::Adopt(adoption)));
+            }
             Event::Collect { back } => {
                 let through = ts(self.next_ts.saturating_sub(back + 8));
                 let _ = self.apply(SOURCE, &GroupCommand::Collect { through });
@@ -294,10 +299,8 @@ impl Simulation {
             }
             Fate::IsLost | Fate::IsHeldBack => {}
         }
-        // What late copies of the others do has tests of its own: `adversary.rs`.
-        let is_of_job = |(_, command): &(GroupId, GroupCommand)| matches!(command, GroupCommand::Job(job) if job.action != JobAction::Unfence);
         if matches!(fate, Fate::IsDoubled | Fate::IsHeldBack) {
-            self.late.extend(commands.into_iter().filter(is_of_job));
+            self.late.extend(commands);
         }
     }
 
@@ -332,6 +335,13 @@ impl Simulation {
         late.into_iter().for_each(|which| self.deliver_late(which));
         for (keys, read_ts, shown) in &self.reads {
             assert_eq!(&self.oracle.shown(keys, *read_ts), shown, "S3: a read at {read_ts} came untrue");
+        }
+        if self.cluster.phase() == PhaseName::Abandoned {
+            let commit_ts = self.next_ts + 1;
+            self.next_ts = commit_ts;
+            let written = self.cluster.write("m", commit_ts);
+            assert!(written.is_ok(), "J8: the range takes no writes: {written:?}");
+            self.oracle.decide(KEYS[3], commit_ts, Some(format!("m@{commit_ts}")));
         }
         self.cluster.adopt(SOURCE);
         self.cluster.adopt(TARGET);
