@@ -50,6 +50,75 @@ fn the_report_as_json_carries_verdicts_and_the_counts_they_rest_on() {
 }
 
 #[test]
+fn a_run_that_was_cut_short_goes_on_from_its_checkpoint() {
+    let place = Place::new();
+    let check = |arguments: &[&str]| {
+        let kept = ["check", "read-fence", "--no-liveness", "--checkpoint", "kept"];
+        place.run(&[&kept, arguments].concat())
+    };
+    let cut = check(&["--max-states", "20000"]);
+    assert_eq!(cut.code, 2, "{cut:#?}");
+    let ended = check(&["--json", "report.json"]);
+    assert_eq!(ended.code, 0, "{ended:#?}");
+    let text = std::fs::read_to_string(place.path("report.json")).expect("the report is there");
+    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    assert_eq!(report[0]["states"], report[0]["pinned"]["states"]);
+    std::fs::write(place.path("kept/read-fence/manifest"), "something else\n").expect("it can be written");
+    let refused = check(&[]);
+    assert!(refused.code == 2 && refused.stderr.contains("kept/read-fence holds another exploration"), "{refused:#?}");
+}
+
+#[test]
+fn a_verdict_on_liveness_is_a_line_that_names_what_it_assumes() {
+    let place = Place::new();
+    let ran = place.run(&["check", "lagging-voter", "--json", "report.json"]);
+    let lines = ["L1 holds, assuming F-MESSAGES, F-PAGES, F-VOTERS", "L4 holds"];
+    for line in lines {
+        assert!(ran.stdout.contains(&format!("\nlagging-voter: {line}\n")), "{line:?} is not in {}", ran.stdout);
+    }
+    let text = std::fs::read_to_string(place.path("report.json")).expect("the report is there");
+    let report: Value = serde_json::from_str(&text).expect("the report is JSON");
+    let judged = &report[0]["liveness"];
+    assert_eq!((&judged[0]["id"], &judged[0]["verdict"]), (&"L1".into(), &"holds".into()));
+    assert_eq!((&judged[1]["id"], &judged[1]["trapped"]), (&"L4".into(), &0.into()));
+}
+
+#[test]
+fn liveness_can_be_left_out() {
+    let ran = Place::new().run(&["check", "lagging-voter", "--no-liveness"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert!(!ran.stdout.contains("L1"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_run_that_never_ends_the_job_is_told_drawn_and_replayed() {
+    let place = Place::new();
+    let ran = place.run(&["check", "lagging-voter", "--unfair", "F-VOTERS", "--out", "."]);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let parts = [
+        "lagging-voter: L1 is violated by a run that stops after ",
+        "  L1 is violated.\n",
+        "it is fair by F-MESSAGES, F-PAGES.",
+        "lagging-voter: L1 is violated, assuming F-MESSAGES, F-PAGES\n",
+    ];
+    for part in parts {
+        assert!(ran.stdout.contains(part), "{part:?} is not in {}", ran.stdout);
+    }
+    let svg = std::fs::read_to_string(place.path("lagging-voter-L1.svg")).expect("the picture is there");
+    assert!(svg.contains("L1 is violated."), "{svg}");
+    let replayed = place.run(&["replay", "lagging-voter-L1.json"]);
+    assert_eq!(replayed.code, 1, "{replayed:#?}");
+    assert!(replayed.stdout.ends_with("replayed: L1 is violated as the file says\n"), "{}", replayed.stdout);
+}
+
+#[test]
+fn an_unknown_fairness_is_refused_with_those_there_are() {
+    let ran = Place::new().run(&["check", "lagging-voter", "--unfair", "F-LUCK"]);
+    let said = "error: there is no fairness \"F-LUCK\"; there are F-MESSAGES, F-PAGES, F-VOTERS\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, said));
+}
+
+#[test]
 fn an_unknown_scenario_is_refused_with_near_names() {
     let ran = Place::new().run(&["check", "raed-fence"]);
     let said = "error: there is no scenario \"raed-fence\"; did you mean read-fence";

@@ -1,6 +1,7 @@
 //! `splitjob gaps` and `splitjob why`, from outside.
 
-use splitjob_tests::Place;
+use serde_json::Value;
+use splitjob_tests::{Place, root};
 
 #[test]
 fn a_gap_that_breaks_its_property_passes() {
@@ -19,6 +20,56 @@ fn a_gate_that_breaks_nothing_alone_is_shown_to_have_another_behind_it() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn a_gate_that_never_opens_breaks_liveness_or_loses_a_goal() {
+    let ran = Place::new().run(&["gaps", "EveryVoterShut", "ReadsCarryVersionShut"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert!(ran.stdout.ends_with("2 gaps: each breaks its property\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn why_tells_of_a_gate_that_never_opens_by_the_run_that_goes_on_for_ever() {
+    let ran = Place::new().run(&["why", "EveryVoterShut"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let parts = ["in which EveryVoter never opens\n", "When it never opens, L1 is violated by ", "  L1 is violated.\n"];
+    for part in parts {
+        assert!(ran.stdout.contains(part), "{part:?} is not in {}", ran.stdout);
+    }
+}
+
+#[test]
+fn why_tells_of_a_lost_goal_by_the_number_of_states_that_do_not_reach_it() {
+    let ran = Place::new().run(&["why", "ReadsCarryVersionShut"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    assert!(ran.stdout.contains(" states of the scenario happy-path reaches R-READ:\n"), "{}", ran.stdout);
+}
+
+/// It takes minutes; `splitjob gaps --matrix > specs/gap-matrix.txt` writes it anew.
+#[test]
+fn the_matrix_of_gaps_and_properties_is_the_pinned_one() {
+    let ran = Place::new().run(&["gaps", "--matrix"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let pinned = std::fs::read_to_string(root().join("specs/gap-matrix.txt")).expect("the pinned matrix is there");
+    for (found, pinned) in ran.stdout.lines().zip(pinned.lines()) {
+        assert_eq!(found, pinned);
+    }
+    assert_eq!(ran.stdout, pinned);
+}
+
+#[test]
+fn the_matrix_has_everything_that_a_gap_breaks() {
+    let place = Place::new();
+    let ran = place.run(&["gaps", "--matrix", "MergeBeforeVisibility", "--json", "matrix.json"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let text = std::fs::read_to_string(place.path("matrix.json")).expect("the matrix is there");
+    let matrix: Value = serde_json::from_str(&text).expect("the matrix is JSON");
+    let cells = matrix["rows"][0]["cells"].as_array().expect("a row has cells");
+    let breaks: Vec<&str> =
+        cells.iter().filter(|cell| cell["effect"]["breaks"] == 8).filter_map(|cell| cell["id"].as_str()).collect();
+    assert_eq!(breaks, ["S2", "S7"]);
+    assert!(cells.iter().any(|cell| cell["effect"] == "holds"), "{cells:?}");
 }
 
 #[test]

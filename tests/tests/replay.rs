@@ -103,6 +103,38 @@ fn a_trace_that_hides_what_it_violates_is_refused() {
     assert_refused(|trace| trace["violates"] = Value::Null, "its last state violates S2, which it doesn't name");
 }
 
+#[test]
+fn a_run_that_is_not_as_fair_as_it_says_is_refused() {
+    let more =
+        |trace: &mut Value| trace["forever"]["assuming"].as_array_mut().expect("it is a list").push("F-VOTERS".into());
+    assert_forever_refused(more, "the run is not fair by F-VOTERS: ");
+}
+
+#[test]
+fn a_loop_that_does_not_close_is_refused() {
+    let earlier = |trace: &mut Value| trace["forever"]["stem"] = 0.into();
+    assert_forever_refused(earlier, "its steps from 1 to ");
+}
+
+#[test]
+fn a_run_for_ever_that_violates_what_is_seen_at_once_is_refused() {
+    let other = |trace: &mut Value| trace["violates"] = "S1".into();
+    assert_forever_refused(other, "what it violates, what it tests and how it goes on for ever don't go together");
+}
+
+fn assert_forever_refused(change: impl Fn(&mut Value), said: &str) {
+    let place = Place::new();
+    let ran = place.run(&["check", "lagging-voter", "--unfair", "F-VOTERS", "--out", "."]);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    let text = std::fs::read_to_string(place.path("lagging-voter-L1.json")).expect("the trace is there");
+    let mut trace: Value = serde_json::from_str(&text).expect("the trace is JSON");
+    change(&mut trace);
+    std::fs::write(place.path("changed.json"), trace.to_string()).expect("the place takes a file");
+    let ran = place.run(&["replay", "changed.json"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:#?}");
+    assert!(ran.stderr.starts_with(&format!("error: can't replay changed.json: {said}")), "{}", ran.stderr);
+}
+
 fn assert_refused(change: impl Fn(&mut Value), said: &str) {
     let ran = replayed(change);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:#?}");

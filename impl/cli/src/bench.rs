@@ -3,10 +3,11 @@
 use crate::out::Out;
 use crate::progress::Limits;
 use crate::{Conclusion, names, table};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use splitjob_model::check::{Count, SecondOpinion};
-use splitjob_model::scenario::{ALL, Class, Scenario};
+use splitjob_model::check::{Count, SecondOpinion, second_opinion};
+use splitjob_model::scenario::{Class, Scenario};
+use std::time::Duration;
 
 /// What to measure.
 #[derive(Subcommand)]
@@ -18,11 +19,14 @@ pub(crate) enum Bench {
 /// How to measure the explorer.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The scenario; the largest quick or standard one unless given.
+    /// The scenario; all standard ones together unless given.
     scenario: Option<String>,
     /// Worker threads, of each.
     #[arg(long, value_name = "N", default_value_t = 2)]
     threads: usize,
+    /// Give up on stateright's search of a scenario after so many seconds, and try the next smaller one.
+    #[arg(long, value_name = "N", default_value_t = 240)]
+    stateright_seconds: u64,
     /// Print JSON and nothing else.
     #[arg(long)]
     json: bool,
@@ -36,51 +40,61 @@ pub(crate) fn run(what: &Bench) -> Result<Conclusion> {
 }
 
 fn explorer(arguments: &Arguments) -> Result<Conclusion> {
-    let scenario = match &arguments.scenario {
-        Some(name) => names::scenario(name)?,
-        None => largest().context("there is no quick or standard scenario")?,
+    let scenarios: Vec<&'static Scenario> = match &arguments.scenario {
+        Some(name) => vec![names::scenario(name)?],
+        None => names::of_class(Class::Standard),
     };
-    let opinion = Limits::threads(Some(arguments.threads)).second_opinion(scenario)?;
+    let limits = Limits::threads(Some(arguments.threads));
+    let bound = Duration::from_secs(arguments.stateright_seconds);
+    let opinion = limits.watched("explorer", |options| second_opinion(&scenarios, bound, options))?;
     let mut out = Out::new();
     if arguments.json {
         out.line(serde_json::to_string_pretty(&opinion)?)?;
     } else {
         show(&mut out, &opinion)?;
     }
-    Ok(if opinion.agrees { Conclusion::Holds } else { Conclusion::Violated })
-}
-
-fn largest() -> Option<&'static Scenario> {
-    let measured = ALL.iter().filter(|scenario| scenario.class != Class::Deep);
-    measured.max_by_key(|scenario| scenario.pinned.states)
+    Ok(match opinion.compared {
+        _ if opinion.agrees => Conclusion::Holds,
+        Some(_) => Conclusion::Violated,
+        None => Conclusion::Incomplete,
+    })
 }
 
 fn show(out: &mut Out, opinion: &SecondOpinion) -> Result<()> {
-    let mut table = table::table(&["explorer", "states", "steps", "seconds", "M states/s"], out.is_coloured());
-    for (name, count) in [("splitjob", &opinion.ours), ("stateright BFS", &opinion.stateright)] {
-        table.add_row(row(name, count));
+    let headings = ["scenario", "explorer", "states", "steps", "seconds", "M states/s"];
+    let mut table = table::table(&headings, out.is_coloured());
+    for (name, counts) in [("splitjob", &opinion.ours), ("stateright BFS", &opinion.stateright)] {
+        for count in counts {
+            table.add_row(row(name, count));
+        }
     }
-    table::right(&mut table, &[1, 2, 3, 4]);
+    table::right(&mut table, &[2, 3, 4, 5]);
     out.line(table)?;
+    let together = if opinion.ours.len() > 1 { " together" } else { "" };
     out.line(format_args!(
-        "{}, {} threads: {:.2} M states/s, {:.1} times stateright's, {:.0} bytes a state, {}",
-        opinion.scenario,
-        opinion.threads,
+        "{:.2} M states/s{together} with {} threads, {:.0} bytes a state",
         opinion.states_per_second / 1e6,
-        opinion.ratio_to_stateright,
+        opinion.threads,
         opinion.bytes_per_state,
-        if opinion.agrees { "counts agree" } else { "counts differ" }
     ))?;
+    match (opinion.compared, opinion.ratio_to_stateright) {
+        (Some(scenario), Some(ratio)) => out.line(format_args!(
+            "{ratio:.1} times stateright's on {scenario}, {}",
+            if opinion.agrees { "counts agree" } else { "counts differ" }
+        ))?,
+        _ => out.line("stateright has finished none of them in its time: nothing to compare with")?,
+    }
     Ok(())
 }
 
 fn row(name: &str, count: &Count) -> Vec<String> {
     let states = table::grouped(count.states as u64);
     vec![
+        count.scenario.to_owned(),
         name.to_owned(),
         if count.is_complete { states } else { format!("{states}, not all") },
         table::grouped(count.steps),
         format!("{:.1}", count.seconds),
-        format!("{:.2}", count.states as f64 / count.seconds.max(f64::MIN_POSITIVE) / 1e6),
+        format!("{:.2}", count.states_per_second() / 1e6),
     ]
 }

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// All scenarios of this class; quick unless given.
     #[arg(long, conflicts_with_all = ["scenarios", "gap"])]
     class: Option<names::ClassName>,
-    /// Leave out the gates of this gap; in its own scenario unless others are given.
+    /// With the gates of this gap missing, or never opening; in its own scenario unless others are given.
     #[arg(long, value_name = "NAME")]
     gap: Option<String>,
     /// Worker threads; as many as there are cores unless given.
@@ -41,6 +41,12 @@ pub(crate) struct Arguments {
     /// Do not assume this fairness, to see what liveness owes to it: F-MESSAGES, F-PAGES or F-VOTERS.
     #[arg(long, value_name = "ID", conflicts_with = "no_liveness")]
     unfair: Option<String>,
+    /// Keep what was explored in this directory, and go on from what is there: a run that was killed loses minutes.
+    #[arg(long, value_name = "DIR", requires = "no_liveness")]
+    checkpoint: Option<PathBuf>,
+    /// Write a checkpoint every so many seconds, and at the end.
+    #[arg(long, value_name = "N", default_value_t = 300, requires = "checkpoint")]
+    checkpoint_seconds: u64,
     /// Write the reports to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -53,9 +59,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Conclusion> {
     let gap = arguments.gap.as_deref().map(names::gap).transpose()?;
     let scenarios = chosen(arguments, gap)?;
+    let every = Duration::from_secs(arguments.checkpoint_seconds);
     let limits = Limits {
         no_liveness: arguments.no_liveness,
         unfair: arguments.unfair.as_deref().map(names::fairness).transpose()?,
+        checkpoint: arguments.checkpoint.as_deref().map(|directory| (directory, every)),
         max_states: arguments.max_states,
         max_time: arguments.max_seconds.map(Duration::from_secs),
         ..Limits::threads(arguments.threads)

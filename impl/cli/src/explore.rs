@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) struct Arguments {
     /// The scenario.
     scenario: String,
-    /// Leave out the gates of this gap.
+    /// With the gates of this gap missing, or never opening.
     #[arg(long, value_name = "NAME")]
     gap: Option<String>,
     /// Where to listen, on this machine alone; 0 picks a free port.

@@ -1,7 +1,7 @@
 //! `splitjob gaps --matrix`: gap by property, in a form that can be pinned.
 
 use crate::artifacts::JsonFile;
-use crate::out::{Out, Style};
+use crate::out::{self, Out, Style};
 use crate::progress::Limits;
 use crate::{Conclusion, table};
 use anyhow::{Context, Result};
@@ -39,21 +39,25 @@ pub(crate) fn run(gaps: &[&'static Gap], is_whole: bool, limits: Limits, json: O
         json.finish(&Matrix { rows: &rows, unbroken })?;
     }
     let mut out = Out::new();
-    out.line(out.paint(Style::Strong, &heading()))?;
+    let widths = (widest(rows.iter().map(|row| row.gap)), widest(rows.iter().map(|row| row.scenario)));
+    out.line(out.paint(Style::Strong, &heading(widths)))?;
     for row in &rows {
-        let line = line(row);
+        let line = line(row, widths);
         out.line(if row.is_empty() { out.paint(Style::Bad, &line) } else { line })?;
     }
     legend(&mut out, &rows, is_whole)?;
+    // Not where the matrix goes, which is kept in a file.
     let complaints = complaints(&rows, is_whole);
-    for complaint in &complaints {
-        out.hanging("", 0, complaint, Some(Style::Bad))?;
-    }
+    complaints.iter().for_each(|complaint| out::complain(format_args!("error: {complaint}")));
     Ok(if complaints.is_empty() { Conclusion::Holds } else { Conclusion::Violated })
 }
 
-fn heading() -> String {
-    let mut line = format!("{:GAP$} {:SCENARIO$}", "gap", "scenario");
+fn widest(names: impl Iterator<Item = &'static str>) -> usize {
+    names.map(str::len).max().unwrap_or(0)
+}
+
+fn heading((gap, scenario): (usize, usize)) -> String {
+    let mut line = format!("{:gap$} {:scenario$}", "gap", "scenario");
     for claim in columns() {
         let _infallible = write!(line, "{:>CELL$}", claim.id());
     }
@@ -61,8 +65,8 @@ fn heading() -> String {
     line
 }
 
-fn line(row: &MatrixRow) -> String {
-    let mut line = format!("{:GAP$} {:SCENARIO$}", row.gap, row.scenario);
+fn line(row: &MatrixRow, (gap, scenario): (usize, usize)) -> String {
+    let mut line = format!("{:gap$} {:scenario$}", row.gap, row.scenario);
     for cell in &row.cells {
         let text = match cell.effect {
             Effect::Breaks(steps) => steps.to_string(),
@@ -73,15 +77,19 @@ fn line(row: &MatrixRow) -> String {
         let _infallible = write!(line, "{text:>CELL$}");
     }
     if !row.lost.is_empty() {
-        let _infallible = write!(line, "  {}", row.lost.join(" "));
+        let shown = row.lost.len().min(LOST);
+        let _infallible = write!(line, "  {}", row.lost[..shown].join(" "));
+        if row.lost.len() > LOST {
+            let _infallible = write!(line, " +{}", row.lost.len() - LOST);
+        }
     }
-    line.trim_end().to_owned()
+    line
 }
 
 fn legend(out: &mut Out, rows: &[MatrixRow], is_whole: bool) -> Result<()> {
     out.line("")?;
     let told = "A number: it breaks, and so many steps lead there at least. A dot: it holds in every reachable state. A dash: the \
-                scenario doesn't ask it. Lost: goals that no reachable state meets.";
+                scenario doesn't ask it. Lost: goals that no reachable state meets, the first two.";
     out.paragraph(0, told)?;
     let partial = rows.iter().filter(|row| !row.is_complete);
     let partial: Vec<String> =
@@ -102,7 +110,7 @@ fn legend(out: &mut Out, rows: &[MatrixRow], is_whole: bool) -> Result<()> {
 /// Rows that break nothing, columns that nothing breaks, and reasons for columns that need none.
 fn complaints(rows: &[MatrixRow], is_whole: bool) -> Vec<String> {
     let empty = rows.iter().filter(|row| row.is_empty());
-    let mut complaints: Vec<String> = empty.map(|row| format!("{} breaks nothing.", row.gap)).collect();
+    let mut complaints: Vec<String> = empty.map(|row| format!("{} breaks nothing", row.gap)).collect();
     if !is_whole {
         return complaints;
     }
@@ -113,16 +121,14 @@ fn complaints(rows: &[MatrixRow], is_whole: bool) -> Vec<String> {
     let is_excused = |claim: &Claim| UNBROKEN.iter().any(|(excused, _)| excused == claim);
     for claim in columns().filter(|claim| is_broken(claim) == is_excused(claim)) {
         complaints.push(match is_broken(&claim) {
-            true => format!("{claim} has a reason why no gap breaks it, and one does."),
-            false => format!("No gap breaks {claim}, and nothing says why."),
+            true => format!("{claim} has a reason why no gap breaks it, and one does"),
+            false => format!("no gap breaks {claim}, and nothing says why"),
         });
     }
     complaints
 }
 
-/// Columns of a gap's name.
-const GAP: usize = 23;
-/// Columns of a scenario's name.
-const SCENARIO: usize = 18;
+/// Lost goals that a row has room for.
+const LOST: usize = 2;
 /// Columns of a cell.
 const CELL: usize = 4;

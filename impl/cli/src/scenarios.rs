@@ -16,6 +16,10 @@ pub(crate) fn run() -> Result<Conclusion> {
         out.hanging("  bounds  ", 10, &splitjob_model::story::bounds(&(scenario.bounds)()), None)?;
         let goals: Vec<&str> = scenario.goals.iter().map(|goal| goal.id()).collect();
         out.hanging("  reaches ", 10, &goals.join(", "), None)?;
+        if !scenario.liveness.is_empty() {
+            let asked: Vec<&str> = scenario.liveness.iter().map(|liveness| liveness.id()).collect();
+            out.hanging("  asks    ", 10, &asked.join(", "), None)?;
+        }
         let pinned = scenario.pinned;
         out.line(format_args!(
             "  counted {} states, {} steps, depth {}\n",

@@ -39,12 +39,14 @@ mod tests {
         ids.iter().map(|id| (VoterId(*id), report.clone())).collect()
     }
 
+    // B1; B4: the voter that is waited for is named
     #[test]
     fn a_majority_is_not_enough() {
         let waiting = pending(&voters(&[1, 2, 3]), &fenced(&[1, 2]), |report| report.write_fence, Gates::all());
         assert_eq!(waiting, [VoterId(3)]);
     }
 
+    // B2
     #[test]
     fn an_ack_of_a_removed_voter_does_not_count() {
         let waiting = pending(&voters(&[1, 4]), &fenced(&[1, 2, 3]), |report| report.write_fence, Gates::all());

@@ -296,6 +296,7 @@ mod tests {
         assert_eq!(clock.next_batch(1, PhysicalMs::MAX), Err(ClockError::Exhausted));
     }
 
+    // T4
     #[test]
     fn recovery_observes_the_greatest_floor_with_its_logical_half() {
         let mut clock = HybridClock::new();

@@ -65,6 +65,7 @@ fn refused(catalog: &mut Catalog, command: &CatalogCommand) -> CatalogRejection 
     rejection
 }
 
+// P1
 #[test]
 fn a_job_needs_a_key_inside_the_route() {
     let mut catalog = catalog();
@@ -93,6 +94,7 @@ fn a_range_that_is_a_route_moves_as_a_whole_and_back_again() {
     assert_eq!(catalog.routes().iter().count(), 2, "moving a whole route splits nothing");
 }
 
+// P1
 #[test]
 fn a_job_needs_another_group_that_exists() {
     let mut catalog = catalog();
@@ -102,6 +104,7 @@ fn a_job_needs_another_group_that_exists() {
     assert_eq!(refused(&mut catalog, &unknown), CatalogRejection::NoSuchGroup { group: GroupId(9) });
 }
 
+// K4, P1
 #[test]
 fn a_range_that_meets_a_control_namespace_does_not_move() {
     let mut catalog = catalog();
@@ -110,6 +113,7 @@ fn a_range_that_meets_a_control_namespace_does_not_move() {
     assert!(matches!(rejection, CatalogRejection::ReservedRange { .. }), "{rejection}");
 }
 
+// J5
 #[test]
 fn a_second_job_waits_for_the_first() {
     let mut catalog = catalog();
@@ -118,6 +122,7 @@ fn a_second_job_waits_for_the_first() {
     assert_eq!(refused(&mut catalog, &first), CatalogRejection::TooManyJobs { live: 1, limit: 1 });
 }
 
+// C4
 #[test]
 fn a_same_group_split_waits_for_the_job_on_its_route() {
     let mut catalog = catalog();
@@ -131,6 +136,7 @@ fn a_same_group_split_waits_for_the_job_on_its_route() {
     assert_eq!(refused(&mut catalog, &split), CatalogRejection::SplitJobOverlap { job: JobId(1) });
 }
 
+// J3
 #[test]
 fn a_decision_made_from_an_older_record_is_refused() {
     let mut catalog = catalog();
@@ -148,6 +154,7 @@ fn a_decision_made_from_an_older_record_is_refused() {
     assert_eq!(refused(&mut catalog, &late), expected);
 }
 
+// J2
 #[test]
 fn a_step_of_another_phase_is_refused_by_name() {
     let mut catalog = catalog();
@@ -157,6 +164,7 @@ fn a_step_of_another_phase_is_refused_by_name() {
     assert_eq!(rejection, CatalogRejection::WrongPhase { job: JobId(1), phase: PhaseName::Planned });
 }
 
+// C3
 #[test]
 fn the_range_can_move_on_at_once_and_its_floor_goes_with_it() {
     let mut catalog = catalog();
@@ -172,6 +180,7 @@ fn the_range_can_move_on_at_once_and_its_floor_goes_with_it() {
     assert_eq!(catalog.routes().covering(&RoutingKey::from("n")).min_write_ts_exclusive, Timestamp::from_raw(5));
 }
 
+// J6
 #[test]
 fn history_forgets_what_is_too_much_and_what_is_too_old() {
     let mut catalog = catalog();

@@ -170,6 +170,7 @@ proptest! {
         }
     }
 
+    // S5
     #[test]
     fn two_voters_with_the_same_log_are_equal(id in 1u64..3, commands in vec(command(), 0..40)) {
         let context = ApplyContext::production();
@@ -180,6 +181,7 @@ proptest! {
         prop_assert_eq!(one, other);
     }
 
+    // G6, G8, S10
     #[test]
     fn a_command_repeated_at_once_changes_nothing_further(id in 1u64..3, commands in vec(command(), 0..40)) {
         let context = ApplyContext::production();
@@ -192,6 +194,7 @@ proptest! {
         }
     }
 
+    // T4, G7
     #[test]
     fn a_clock_that_has_observed_the_floor_issues_timestamps_that_no_floor_refuses(
         id in 1u64..3,
@@ -212,6 +215,7 @@ proptest! {
         }
     }
 
+    // P6
     #[test]
     fn scans_see_the_same_rows_in_both_directions(id in 1u64..3, commands in vec(command(), 0..40), at in timestamp()) {
         let mut group = group(id);
@@ -223,6 +227,7 @@ proptest! {
         prop_assert_eq!(group.read_admitted(&scan(at, Direction::Forward), Gates::all()).rows, backwards);
     }
 
+    // T5, S3
     #[test]
     fn what_a_served_read_saw_no_later_command_changes(
         commands in vec(command(), 0..30),

@@ -15,7 +15,7 @@ pub struct KindCount {
 }
 
 /// The counts by kind, against what the bounds let happen.
-pub(super) fn of(bounds: &Bounds, steps: &[u64; KINDS.len()]) -> Vec<KindCount> {
+pub(super) fn of(bounds: &Bounds, steps: &[u64]) -> Vec<KindCount> {
     let counted = KINDS.iter().zip(steps).zip(expected(bounds));
     counted.map(|((kind, steps), is_expected)| KindCount { kind, steps: *steps, is_expected }).collect()
 }

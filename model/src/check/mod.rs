@@ -20,10 +20,12 @@ pub use witness::{Antecedent, Witness, witness};
 
 pub(crate) use counterexample::{Way, way_to};
 
-use crate::explore::{self, Completeness, Exploration, Panicked, Progress, StopAt};
+use crate::explore::{self, Checkpoints, Completeness, Exploration, Panicked, Progress, StopAt, Stopped};
 use crate::scenario::{Gap, Scenario};
 use crate::story::End;
 use crate::world::{Claim, Fairness, Liveness, Property, State, World};
+use splitjob_core::gate::Gates;
+use std::path::Path;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -40,6 +42,8 @@ pub struct Options<'a> {
     pub no_liveness: bool,
     /// A fairness that is not assumed, whatever a liveness property says: to see what it is good for.
     pub unfair: Option<Fairness>,
+    /// Where to keep what was explored, and how often; without edges only. Each scenario has a directory of its own there.
+    pub checkpoint: Option<(&'a Path, Duration)>,
     /// Told many times a second.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
 }
@@ -65,6 +69,9 @@ pub enum CheckError {
         /// Where it stopped.
         message: String,
     },
+    /// What was explored can't be kept, or not be taken up again.
+    #[error("{0}")]
+    Checkpoint(String),
 }
 
 impl CheckError {
@@ -169,19 +176,32 @@ pub(crate) fn explored(
     search: Search,
     options: &Options<'_>,
 ) -> Result<Exploration<State>, CheckError> {
-    let explored = explore::explore(
-        world,
-        &explore::Options {
-            threads: options.threads,
-            stop: search.stop,
-            edges: search.keeps_edges,
-            max_states: options.max_states,
-            max_time: options.max_time,
-            progress: options.progress,
-            ..explore::Options::default()
-        },
-    );
-    explored.map_err(|panicked| CheckError::panicked(scenario, &panicked))
+    let is_pinned = world.gates() == Gates::all();
+    let how = explore::Options {
+        threads: options.threads,
+        stop: search.stop,
+        edges: search.keeps_edges,
+        max_states: options.max_states,
+        max_time: options.max_time,
+        expected_states: is_pinned.then_some(scenario.pinned.states as usize),
+        progress: options.progress,
+        ..explore::Options::default()
+    };
+    let Some((directory, every)) = options.checkpoint else {
+        return explore::explore(world, &how).map_err(|panicked| CheckError::panicked(scenario, &panicked));
+    };
+    let identity = identity(scenario, world);
+    let checkpoints = Checkpoints { directory: &directory.join(scenario.name), identity: &identity, every };
+    explore::explore_with_checkpoints(world, &how, &checkpoints).map_err(|stopped| match stopped {
+        Stopped::Panicked(panicked) => CheckError::panicked(scenario, &panicked),
+        Stopped::Checkpoint(error) => CheckError::Checkpoint(error.to_string()),
+    })
+}
+
+/// What decides about the states and steps of a scenario, apart from the program.
+fn identity(scenario: &Scenario, world: &World) -> String {
+    let bounds = crc32fast::hash(format!("{:?}", world.bounds()).as_bytes());
+    format!("{}, bounds {bounds:08x}, {:?}", scenario.name, world.gates())
 }
 
 /// Whether every reachable state was seen.

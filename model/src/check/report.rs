@@ -121,7 +121,7 @@ pub(super) fn of(
         properties: Property::ALL.iter().map(|property| violation(*property, found)).collect(),
         liveness,
         goals: scenario.goals.iter().map(|goal| reached(*goal, found)).collect(),
-        kinds: coverage::of(world.bounds(), &world.steps_by_kind()),
+        kinds: coverage::of(world.bounds(), found.steps_by_kind()),
         pinned: gap.is_none().then_some(scenario.pinned),
     };
     report.judge(found.completeness());

@@ -1,9 +1,16 @@
 use super::*;
-use crate::scenario::{Class, Pinned};
+use crate::scenario::{Class, GAPS, Pinned};
 use crate::world::{Bounds, Collection, DataGroup, Goal, ts};
 
-const ONE: Options<'static> =
-    Options { threads: 1, max_states: None, max_time: None, no_liveness: false, unfair: None, progress: None };
+const ONE: Options<'static> = Options {
+    threads: 1,
+    max_states: None,
+    max_time: None,
+    no_liveness: false,
+    unfair: None,
+    checkpoint: None,
+    progress: None,
+};
 
 static CALM: Scenario = Scenario {
     name: "calm",
@@ -68,6 +75,58 @@ fn a_gap_that_breaks_something_else_first_is_not_as_registered() {
     let wrong = Box::leak(Box::new(Gap { breaks: Claim::Safety(Property::RoutesPartition), ..*gap }));
     let (report, _) = run_gap(wrong, &ONE).expect("the model doesn't panic");
     assert_eq!(report.complaint.as_deref(), Some("breaks S2, S7 first, not S8"));
+}
+
+#[test]
+fn a_gap_of_liveness_is_shown_by_a_run_that_goes_on_for_ever() {
+    let gap = Gap::by_name("EveryVoterShut").expect("the gap is registered");
+    let (report, found) = run_gap(gap, &ONE).expect("the model doesn't panic");
+    let found = found.expect("the gap breaks something");
+    assert_eq!((report.complaint, found.violates, &*report.broken), (None, gap.breaks, &["L1"][..]));
+    assert!(found.end.stem().is_some());
+}
+
+#[test]
+fn a_gap_that_traps_the_job_is_shown_by_the_way_into_the_trap() {
+    let gap = Gap::by_name("EveryVoterShut").expect("the gap is registered");
+    let trap = Box::leak(Box::new(Gap { breaks: Claim::Liveness(Liveness::JobCanEnd), ..*gap }));
+    let (report, found) = run_gap(trap, &ONE).expect("the model doesn't panic");
+    let found = found.expect("the gap breaks something");
+    assert_eq!((report.complaint, found.violates, &found.end), (None, trap.breaks, &End::Trap(Liveness::JobCanEnd)));
+}
+
+#[test]
+fn a_gap_that_loses_a_goal_is_shown_by_all_states() {
+    let gap = Gap::by_name("ReadsCarryVersionShut").expect("the gap is registered");
+    let (report, found) = run_gap(gap, &ONE).expect("the model doesn't panic");
+    assert!(found.is_none());
+    assert_eq!((report.complaint, &*report.broken, report.steps), (None, &["R-READ"][..], None));
+    assert!(report.report.is_some_and(|report| report.is_complete && report.outcome == Outcome::Violated));
+}
+
+#[test]
+fn a_gap_that_loses_another_goal_is_not_as_registered() {
+    let gap = Gap::by_name("ReadsCarryVersionShut").expect("the gap is registered");
+    let wrong = Box::leak(Box::new(Gap { breaks: Claim::Reach(Goal::Ended), ..*gap }));
+    let (report, _) = run_gap(wrong, &ONE).expect("the model doesn't panic");
+    let said = "only keeps R-READ from being reached, and doesn't break R-DONE";
+    assert_eq!(report.complaint.as_deref(), Some(said));
+}
+
+#[test]
+fn a_goal_that_a_gap_loses_is_one_that_its_scenario_names() {
+    for gap in GAPS {
+        let scenario = Scenario::by_name(gap.scenario).expect("a gap has a scenario");
+        if let Claim::Reach(goal) = gap.breaks {
+            assert!(scenario.goals.contains(&goal), "{}: {goal} is not shown to be reachable otherwise", gap.name);
+        }
+    }
+}
+
+#[test]
+fn a_liveness_verdict_needs_the_whole_graph() {
+    let report = report_of(&CALM, &Options { max_states: Some(5), ..ONE });
+    assert!(report.liveness.iter().all(|judged| judged.verdict == LivenessVerdict::NotJudged), "{:?}", report.liveness);
 }
 
 #[test]

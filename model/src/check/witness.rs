@@ -133,7 +133,10 @@ pub fn witness(property: Property, options: &Options<'_>) -> Result<Option<Witne
 
 fn has_moved_write(world: &World, scene: &Scene) -> bool {
     let acked = scene.record.written.iter().filter(|(_, is_acked)| **is_acked);
-    acked.into_iter().any(|((key, commit_ts), _)| is_only_on_target(world, scene, key, *commit_ts))
+    let was_fenced = |commit_ts: &Timestamp| scene.record.fenced_through.values().any(|through| commit_ts <= through);
+    acked
+        .into_iter()
+        .any(|((key, commit_ts), _)| was_fenced(commit_ts) && is_only_on_target(world, scene, key, *commit_ts))
 }
 
 fn has_merged_read(scene: &Scene) -> bool {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     fn keys() -> impl Iterator<Item = [u64; 3]> {
-        (0..30_000u64).map(|number| [number, number << 32 | number % 7, 1])
+        (0..30_000u64).map(|number| [number, (number << 32) | (number % 7), 1])
     }
 
     fn read(index: &MemoIndex, list: Found) -> Vec<u64> {

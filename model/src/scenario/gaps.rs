@@ -1,7 +1,7 @@
 //! Every gap: for each gate, or pair of gates, the disaster that it prevents.
 
 use super::{Gap, Redundant};
-use crate::world::{Claim, Property};
+use crate::world::{Claim, Goal, Liveness, Property};
 use splitjob_core::gate::Gate;
 
 /// Every gap: single gates in the order in which a job meets them, then sets of gates that stand in for one another.
@@ -40,7 +40,7 @@ pub const GAPS: &[Gap] = &[
         scenario: "read-fence",
         breaks: Claim::Safety(Property::VotersAgree),
         moral: "A node's copy of the routes comes by a watcher, at another time on every node. When apply asks \
-             it, two voters decide the same entry differently, and are different replicas from then on.",
+             it, two voters decide the same entry differently, and are different replicas from then on (O3).",
     },
     Gap {
         name: "OwnershipAtApply",
@@ -395,6 +395,24 @@ pub const GAPS: &[Gap] = &[
         breaks: Claim::Safety(Property::ReadsStayTrue),
         moral: "A cutover decided for an earlier arming arrives after the catalog moved and the record was armed \
              anew. It finds the version that it wants, but no fence stands for it.",
+    },
+    Gap {
+        name: "EveryVoterShut",
+        removes: &[],
+        jams: &[Gate::EveryVoter],
+        scenario: "happy-path",
+        breaks: Claim::Liveness(Liveness::JobEnds),
+        moral: "A barrier that is never met keeps the job safe, and where it is: a guard must not only hold, it must be \
+             seen to hold.",
+    },
+    Gap {
+        name: "ReadsCarryVersionShut",
+        removes: &[],
+        jams: &[Gate::ReadsCarryVersion],
+        scenario: "happy-path",
+        breaks: Claim::Reach(Goal::ReadServed),
+        moral: "Who refuses every read never answers a wrong one. That a read is served must be shown to be possible, or \
+             nothing about reads is shown.",
     },
 ];
 

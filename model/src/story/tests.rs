@@ -2,6 +2,7 @@ use super::*;
 use crate::check::{Counterexample, Options, run_gap};
 use crate::scenario::{GAPS, Gap, Scenario};
 use crate::trace::TraceFile;
+use crate::world::{Fairness, Liveness};
 
 fn found(gap: &'static Gap, threads: usize) -> Counterexample {
     let options = Options { threads, ..Options::default() };
@@ -100,6 +101,25 @@ fn a_coordinator_keeps_its_number_when_another_learns_newer_routes() {
             }
         }
     }
+}
+
+#[test]
+fn a_loop_is_told_and_drawn_as_what_repeats_for_ever() {
+    let found = found(gap("MergeBeforeVisibility"), 1);
+    let end = End::Lasso {
+        unmet: Liveness::JobEnds,
+        open_since: 2,
+        stem: 5,
+        assuming: vec![Fairness::MessagesArrive, Fairness::VotersApply],
+    };
+    let story = Story::of(&found.world, &found.steps, &end);
+    let ending = story.ending.clone().expect("a loop comes to something");
+    let told = "Steps 6 to 8 repeat for ever, though it is owed since step 2; it is fair by F-MESSAGES, F-VOTERS. The job is in \
+                CLEANUP.";
+    assert_eq!((ending.head.as_str(), ending.told.as_str(), story.stem), ("L1 is violated.", told, Some(5)));
+    let drawn = diagram::svg(&story, "a title");
+    let marks: Vec<_> = [">5<", "again and again", ">6<"].iter().filter_map(|mark| drawn.find(mark)).collect();
+    assert!(marks.len() == 3 && marks.is_sorted(), "the loop begins between steps 5 and 6: {marks:?}");
 }
 
 #[test]

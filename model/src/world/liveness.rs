@@ -66,6 +66,7 @@ impl Liveness {
     /// What the property asks.
     pub fn demand(self) -> Demand {
         match self {
+            // J1, J9: whoever takes the job up, and whatever became of a message about the cutover, it goes on.
             Liveness::JobEnds => Demand::LeadsTo {
                 from: Situation::Any,
                 to: Situation::Where(World::is_at_rest),
@@ -127,7 +128,7 @@ impl World {
         threads: usize,
         situation: Situation,
     ) -> Result<StateSet, Panicked<State>> {
-        found.select(self, threads, |counting, state| self.is_in(&mut counting.worker, state, situation))
+        found.select(self, threads, |worker, state| self.is_in(worker, state, situation))
     }
 }
 

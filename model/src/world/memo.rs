@@ -78,13 +78,16 @@ pub struct Worker {
     decisions: FxHashMap<[u32; 7], Arc<[(u8, MessageId)]>>,
     addressed: FxHashMap<MessageId, Addressed>,
     pub(super) lists: super::process::Lists,
-    pub(super) violations: FxHashMap<Stored, u64>,
+    pub(super) catalogs: FxHashMap<u32, (RoutesId, u64)>,
+    pub(super) acked: FxHashMap<u32, u32>,
+    pub(super) lost: FxHashMap<(u32, RoutesId, GroupStateId), bool>,
+    pub(super) left: FxHashMap<(u32, GroupStateId), bool>,
     pub(super) history_violations: FxHashMap<u32, u64>,
-    pub(super) goals: FxHashMap<Stored, u64>,
+    pub(super) goals_of_catalog: FxHashMap<u32, u64>,
+    pub(super) goals_of_history: FxHashMap<(u32, u32), u64>,
+    pub(super) goals_of_jobs: FxHashMap<[u32; 4], u64>,
     pub(super) goals_of_site: FxHashMap<(u32, u32), u64>,
     pub(super) goals_of_late: FxHashMap<(u32, u32), u64>,
-    /// Steps taken, by kind.
-    pub(super) taken: [u64; super::action::KINDS.len()],
 }
 
 /// What is stored and told, voters that lag not counted: catalog, leaders' states, history.

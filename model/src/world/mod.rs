@@ -10,8 +10,10 @@ mod client;
 mod component;
 mod data_group;
 mod environment;
+mod goals;
 pub mod happening;
 mod history;
+mod judge;
 mod liveness;
 mod memo;
 mod migrator;
@@ -30,9 +32,10 @@ pub use bounds::{
 pub use claim::Claim;
 pub use component::Fate;
 pub use data_group::{DataGroup, Journey};
+pub use judge::Leftover;
 pub use liveness::{Demand, Fairness, Liveness, Situation};
 pub use memo::Worker;
-pub use property::{Goal, Leftover, Property};
+pub use property::{Goal, Property};
 pub use state::State;
 
 use crate::explore::{Space, Successor};
@@ -45,26 +48,7 @@ use splitjob_core::group::{ApplyContext, Group, GroupCommand, Mutation, WriteReq
 use splitjob_core::store::{MemoryStore, Row};
 use state::{SLOTS, Tables, slot};
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-
-/// How many steps of each kind were generated.
-type StepsByKind = [u64; KINDS.len()];
-
-/// The memo tables of one thread, which tell what they have counted when the thread is done.
-pub struct Counting {
-    worker: Worker,
-    total: Arc<Mutex<StepsByKind>>,
-}
-
-impl Drop for Counting {
-    fn drop(&mut self) {
-        if let Ok(mut total) = self.total.lock() {
-            for (sum, taken) in total.iter_mut().zip(self.worker.taken) {
-                *sum += taken;
-            }
-        }
-    }
-}
+use std::sync::Mutex;
 
 /// A bounded world under a set of gates.
 pub struct World {
@@ -75,7 +59,6 @@ pub struct World {
     tables: Tables,
     first_routes: RoutesId,
     catalog_rejections: Mutex<BTreeSet<CatalogRejection>>,
-    taken: Arc<Mutex<StepsByKind>>,
 }
 
 impl World {
@@ -85,8 +68,8 @@ impl World {
         let first_routes = tables.routes.intern(first_catalog(&bounds).routes().clone());
         let journeys = bounds.journeys();
         let processes = Processes::of(&bounds, &journeys, !gates.stands(Gate::ReplicatedOwnership));
-        let (catalog_rejections, taken) = (Mutex::default(), Arc::default());
-        World { bounds, gates, journeys, processes, tables, first_routes, catalog_rejections, taken }
+        let catalog_rejections = Mutex::default();
+        World { bounds, gates, journeys, processes, tables, first_routes, catalog_rejections }
     }
 
     /// The world's bounds.
@@ -111,11 +94,6 @@ impl World {
             stored[slot::site(group)] = self.site(state, group).head;
         }
         stored
-    }
-
-    /// How many steps of each kind were generated since the world was made.
-    pub fn steps_by_kind(&self) -> StepsByKind {
-        *self.taken.lock().expect("no holder of this lock panics")
     }
 
     /// The enabled steps and the states that they lead to, in canonical order.
@@ -185,30 +163,30 @@ fn first_catalog(bounds: &Bounds) -> Catalog {
 
 impl Space for World {
     type State = State;
-    type Worker = Counting;
+    type Worker = Worker;
 
-    fn worker(&self) -> Counting {
-        Counting { worker: Worker::default(), total: Arc::clone(&self.taken) }
+    fn worker(&self) -> Worker {
+        Worker::default()
     }
 
     fn initial(&self) -> Vec<State> {
         vec![self.start()]
     }
 
-    fn successors(&self, worker: &mut Counting, state: &State, out: &mut Vec<Successor<State>>) {
-        let mut taken = worker.worker.taken;
-        self.each_step(&mut worker.worker, state, &mut |label, next| {
-            taken[(label >> 24) as usize] += 1;
-            out.push(Successor { label, state: next });
-        });
-        worker.worker.taken = taken;
+    fn successors(&self, worker: &mut Worker, state: &State, out: &mut Vec<Successor<State>>) {
+        self.each_step(worker, state, &mut |label, next| out.push(Successor { label, state: next }));
     }
 
-    fn violations(&self, worker: &mut Counting, state: &State) -> u64 {
-        self.violated(&mut worker.worker, state)
+    /// The index in [`KINDS`].
+    fn kind(&self, label: u32) -> usize {
+        (label >> 24) as usize
     }
 
-    fn goals(&self, worker: &mut Counting, state: &State) -> u64 {
-        self.reached(&mut worker.worker, state)
+    fn violations(&self, worker: &mut Worker, state: &State) -> u64 {
+        self.violated(worker, state)
+    }
+
+    fn goals(&self, worker: &mut Worker, state: &State) -> u64 {
+        self.reached(worker, state)
     }
 }

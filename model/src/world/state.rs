@@ -7,8 +7,10 @@ use splitjob_core::catalog::Catalog;
 use splitjob_core::group::{Group, GroupCommand, ReadAnswer, Rejection};
 use splitjob_core::id::JobId;
 use splitjob_core::job::ObservedGroup;
+use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::MemoryStore;
+use splitjob_core::timestamp::Timestamp;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -100,6 +102,7 @@ pub(super) struct Tables {
     pub(super) observed: Table<ObservedGroup>,
     pub(super) rejections: Table<Rejection>,
     pub(super) answers: Table<ReadAnswer>,
+    pub(super) acked: Table<Vec<(RawKey, Timestamp)>>,
     pub(super) events: Table<super::history::Event>,
     pub(super) steps: super::process::StepLists,
 }

@@ -109,8 +109,8 @@ fn places(ids: &[RuleId], role: Role, evidence: &Evidence<'_>) -> Vec<Place> {
     places
 }
 
-/// The gaps that break the rule: without a gate that stands for it, registered to break it, named in its words, or by the
-/// matrix.
+/// The gaps that break the rule: that have a gate of it, are registered to break it, break it by the matrix, are named in
+/// its words or cite it.
 fn breaking(ids: &[RuleId], rule: &Rule, evidence: &Evidence<'_>) -> Vec<String> {
     let by_matrix = |gap: &str| {
         let mut entries = evidence.matrix.iter().filter(|(_, breaks)| breaks == gap);
@@ -120,6 +120,7 @@ fn breaking(ids: &[RuleId], rule: &Rule, evidence: &Evidence<'_>) -> Vec<String>
         gap.gates().any(|gate| is_of(gate, ids))
             || gap.breaks.id().parse().is_ok_and(|id| ids.contains(&id))
             || rule.text.contains(&format!("`{}`", gap.name))
+            || RuleId::cited(gap.moral).iter().any(|id| ids.contains(id))
             || by_matrix(gap.name)
     };
     GAPS.iter().filter(breaks).map(|gap| gap.name.to_owned()).collect()
