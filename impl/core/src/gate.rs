@@ -202,6 +202,8 @@ gates! {
     CommitNeedsLock = "X3";
     /// A commit that is asked for again is proven by a record that names the transaction, not by a version.
     ProofNamesTransaction = "X3";
+    /// A group whose range is being handed over denies nothing that it can't prove: the answer may be elsewhere by now.
+    NoDenialUnderReadFence = "X3";
     /// A rollback record proves that its transaction did not commit, never that it did.
     RollbackIsNoProof = "X3";
     /// Every participant's commit leaves a success marker.

@@ -74,7 +74,7 @@ fn options() -> impl Strategy<Value = JobOptions> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn a_job_ends_and_no_client_could_tell_that_it_ran(options in options(), events in vec(event(), 0..160)) {
@@ -94,6 +94,21 @@ proptest! {
         before.into_iter().for_each(|event| simulation.happen(event));
         simulation.happen(Event::Abandon);
         after.into_iter().for_each(|event| simulation.happen(event));
+        simulation.come_to_rest();
+        simulation.judge();
+    }
+
+    #[test]
+    fn a_range_that_moves_twice_keeps_everything(
+        options in options(),
+        during_the_first in vec(event(), 0..60),
+        during_the_second in vec(event(), 0..80),
+    ) {
+        let mut simulation = Simulation::new(options.clone());
+        during_the_first.into_iter().for_each(|event| simulation.happen(event));
+        simulation.come_to_rest();
+        simulation.move_again(options);
+        during_the_second.into_iter().for_each(|event| simulation.happen(event));
         simulation.come_to_rest();
         simulation.judge();
     }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod gaps;
+mod requests;
 mod wider;
 
 pub use catalogue::ALL;

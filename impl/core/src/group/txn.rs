@@ -2,6 +2,7 @@
 
 use super::admission::Claim;
 use super::command::{Mutation, Outcome, TxnAction, TxnCommand};
+use super::guards::JobGuards;
 use super::ownership::Purpose;
 use super::read::LatestRequest;
 use super::rejection::Rejection;
@@ -202,7 +203,20 @@ impl<S: VersionStore> Group<S> {
             Some(Proof::RolledBack) => Ok(()),
             None if !gates.stands(Gate::ProofNamesTransaction) && has_version() => Ok(()),
             None if !gates.stands(Gate::CommitNeedsLock) => Ok(()),
-            None => Err(Rejection::NoProof { key: key.clone() }),
+            None => Err(self.denial(key, gates)),
+        }
+    }
+
+    /// That nothing tells of the transaction is an answer only from a group that nobody can have written past: behind a
+    /// read fence the range may belong to another group, and the transaction may have ended there (G4).
+    fn denial(&self, key: &RawKey, gates: Gates) -> Rejection {
+        let at = route_key(key);
+        let met = self.jobs.values().filter(|guards| guards.range.contains(&at)).filter_map(JobGuards::source);
+        match met.filter_map(|source| source.read_fence.as_ref()).next() {
+            Some(fence) if gates.stands(Gate::NoDenialUnderReadFence) => {
+                Rejection::CutoverPending { expected: fence.expected_cutover_version }
+            }
+            Some(_) | None => Rejection::NoProof { key: key.clone() },
         }
     }
 
