@@ -272,8 +272,8 @@ fn without(range: &KeyRange, part: &KeyRange) -> Vec<KeyRange> {
     if !range.intersects(part) {
         return vec![range.clone()];
     }
-    let before = KeyRange::new(range.start().clone(), Some(part.start().clone())).ok();
-    let after = part.end().and_then(|end| KeyRange::new(end.clone(), range.end().cloned()).ok());
+    let before = range.split_at(part.start()).map(|(before, _)| before);
+    let after = part.end().and_then(|end| range.split_at(end)).map(|(_, after)| after);
     before.into_iter().chain(after).collect()
 }
 
