@@ -25,7 +25,7 @@ pub const ALL: &[Scenario] = &[
             Goal::ReadServed,
         ],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 190_898, steps: 926_214, depth: 36 },
+        pinned: Pinned { states: 184_886, steps: 902_056, depth: 36 },
     },
     Scenario {
         name: "write-fence",
@@ -95,7 +95,7 @@ pub const ALL: &[Scenario] = &[
         bounds: two_migrators,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 2_774_911, steps: 8_556_051, depth: 34 },
+        pinned: Pinned { states: 2_684_979, steps: 8_296_783, depth: 33 },
     },
     Scenario {
         name: "scan-across",
@@ -113,7 +113,7 @@ pub const ALL: &[Scenario] = &[
         bounds: wider::moving_on,
         goals: &[Goal::EveryMoveMade, Goal::TargetWrote, Goal::ReadInParts],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 170_170, steps: 783_412, depth: 42 },
+        pinned: Pinned { states: 147_725, steps: 684_070, depth: 42 },
     },
     Scenario {
         name: "there-and-back",
