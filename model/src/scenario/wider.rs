@@ -24,10 +24,6 @@ pub(super) fn there_and_back() -> Bounds {
     Bounds { holds: 1, ..moved_twice(DataGroup::ONE) }
 }
 
-pub(super) fn there_and_back_wide() -> Bounds {
-    Bounds { voters: vec![2, 1], ..there_and_back() }
-}
-
 pub(super) fn moving_on() -> Bounds {
     Bounds {
         voters: vec![1, 1, 1],
@@ -73,10 +69,6 @@ pub(super) fn membership_drain() -> Bounds {
     Bounds { coordinators: 2, leader_changes: 1, start: Start::At(PhaseName::Cutover), ..membership() }
 }
 
-pub(super) fn membership_wide() -> Bounds {
-    Bounds { voters: vec![2, 2], leader_changes: 1, start: Start::At(PhaseName::Cutover), ..membership() }
-}
-
 pub(super) fn crash_everywhere() -> Bounds {
     Bounds {
         keys: vec![Key::plain("m"), Key::plain("n")],
@@ -90,10 +82,6 @@ pub(super) fn crash_everywhere() -> Bounds {
         reads: vec![scans("m", Direction::Forward, 1, 2)],
         ..Bounds::calm()
     }
-}
-
-pub(super) fn crash_everywhere_wide() -> Bounds {
-    Bounds { holds: 1, ..crash_everywhere() }
 }
 
 pub(super) fn expiry_and_compaction() -> Bounds {

@@ -382,7 +382,7 @@ pub(super) struct History {
     pub(super) collected: BTreeMap<RawKey, Timestamp>,
     /// What became of each transaction of the scenario.
     pub(super) txns: BTreeMap<u8, Fate>,
-    /// What each job had fenced when its write fence was applied.
+    /// What each job had fenced when its write fence was applied, or when the delta's bounds were read.
     pub(super) fenced: BTreeMap<JobId, Fenced>,
     /// What happened that must not.
     pub(super) wrongs: BTreeSet<Wrong>,

@@ -23,7 +23,7 @@ pub(super) enum Event {
     Refused { footprint: KeyRange },
     /// A message that was late or repeated changed a group.
     LateMessageActed { group: DataGroup },
-    /// A job's write fence was applied on the source.
+    /// A job's write fence was applied on the source, or the delta's bounds were read there.
     Fenced { job: JobId, journey: Journey },
     /// A group collected old versions; these keys belonged to it.
     Collected { through: Timestamp, keys: Vec<RawKey> },
@@ -106,13 +106,13 @@ impl History {
         if group != owner {
             self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), group });
         }
-        self.check_fenced(&key, commit_ts, group, bounds);
+        self.note_if_fenced(&key, commit_ts, group, bounds);
         let first = Decided { content: request.content.clone(), group, is_acked: false };
         self.decided.entry((key, commit_ts)).or_insert(first).is_acked |= is_acked;
     }
 
     // S12
-    fn check_fenced(&mut self, key: &RawKey, commit_ts: Timestamp, group: DataGroup, bounds: &Bounds) {
+    fn note_if_fenced(&mut self, key: &RawKey, commit_ts: Timestamp, group: DataGroup, bounds: &Bounds) {
         let routes_as = &bounds.key(key).routes_as;
         let forbids =
             |fenced: &Fenced| fenced.target == group && fenced.range.contains(routes_as) && commit_ts <= fenced.through;
@@ -135,7 +135,7 @@ impl History {
             self.wrongs.insert(Wrong::AdmittedByNonOwner { key: raw.clone(), group });
         }
         if matches!(step, TxnStep::Prepare | TxnStep::OnePhase) {
-            self.check_fenced(raw, request.commit_ts, group, bounds);
+            self.note_if_fenced(raw, request.commit_ts, group, bounds);
         }
         let fate = self.txns.entry(txn).or_default();
         let is_primary = key == 0;
@@ -184,7 +184,7 @@ impl History {
             if visible(&versions, &key.raw, request.commit_ts).is_none() {
                 continue;
             }
-            self.check_fenced(&key.raw, request.commit_ts, group, bounds);
+            self.note_if_fenced(&key.raw, request.commit_ts, group, bounds);
             let tombstone = Decided { content: Content::Tombstone, group, is_acked: true };
             self.decided.insert((key.raw.clone(), request.commit_ts), tombstone);
         }

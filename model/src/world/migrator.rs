@@ -8,6 +8,7 @@ use super::history::Event;
 use super::memo::{Addressed, Appended, MessageId, OVERDUE, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
+use splitjob_core::catalog::{Advance, CatalogCommand};
 use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, JobGuards, next_import};
 use splitjob_core::id::{CopyRound, JobId, Token};
 use splitjob_core::job::SplitJob;
@@ -120,7 +121,7 @@ impl World {
             Addressed::Catalog => {
                 let mut after = *state;
                 after[slot::CATALOG] = self.apply_to_catalog(worker, state[slot::CATALOG], message)?;
-                (after, None)
+                (after, self.bounds_read(after[slot::CATALOG], message, arrival))
             }
             Addressed::Group(group, command, token) => {
                 let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
@@ -139,6 +140,19 @@ impl World {
             after[slot::NETWORK] = self.tables.networks.intern(network.after_arrival(message));
         }
         Some((after, event))
+    }
+
+    /// What the history remembers of the step that fixes the delta's bounds, if they were read at this very moment.
+    fn bounds_read(&self, catalog: u32, message: MessageId, arrival: Arrival) -> Option<Event> {
+        let Message::Catalog(CatalogCommand::AdvanceJob(request)) = self.tables.messages.at(message) else {
+            return None;
+        };
+        if arrival != Arrival::AsSent || !matches!(request.advance, Advance::BeginDeltaCopy { .. }) {
+            return None;
+        }
+        let job = self.tables.catalogs.at(catalog).job(request.job)?;
+        let [source, target] = [job.source, job.target].map(DataGroup::of);
+        Some(Event::Fenced { job: job.id, journey: Journey { range: job.range.clone(), source, target } })
     }
 
     /// What the history remembers of a write fence.
