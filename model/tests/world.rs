@@ -34,8 +34,21 @@ fn the_steps_found_in_the_lists_are_those_computed_afresh() {
         let mut shared = Worker::default();
         walk(&world, 400, |state| {
             let found = world.steps(&mut shared, state);
-            let computed = world.steps(&mut Worker::default(), state);
+            let computed = world.steps_afresh(state);
             assert_eq!(found, computed, "{}: a process looks at more than it says, in {state:?}", scenario.name);
+        });
+    }
+}
+
+#[test]
+fn a_state_is_judged_as_it_is_afresh() {
+    for scenario in ALL {
+        let world = scenario.world(&[]);
+        let mut shared = Worker::default();
+        walk(&world, 400, |state| {
+            let judged = (world.violations(&mut shared, state), world.goals(&mut shared, state));
+            let afresh = (world.violations(&mut Worker::default(), state), world.goals(&mut Worker::default(), state));
+            assert_eq!(judged, afresh, "{}: more is judged than the key says, in {state:?}", scenario.name);
         });
     }
 }

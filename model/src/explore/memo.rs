@@ -178,7 +178,7 @@ fn found<const WORDS: usize>(blocks: &[Block], start: u32) -> Found {
 
 /// Words are folded in pairs, not in a chain: the pairs of a key don't wait for each other.
 #[inline(always)]
-fn hash<const WORDS: usize>(key: [u64; WORDS]) -> u64 {
+pub(super) fn hash<const WORDS: usize>(key: [u64; WORDS]) -> u64 {
     let (pairs, rest) = key.as_chunks::<2>();
     let rest = rest.first().map_or(0, |word| fold(word ^ LAST_SECRETS[0], LAST_SECRETS[1]));
     pairs.iter().zip(SECRETS).fold(rest, |hash, ([low, high], [a, b])| hash.rotate_left(23) ^ fold(low ^ a, high ^ b))

@@ -2,12 +2,14 @@
 //!
 //! However many states share a component, the real transition function runs once for it and a command.
 
+use super::Judgement;
 use super::World;
 use super::bounds::Look;
 use super::component::{CommandId, GroupStateId, Message, RoutesId, Site};
 use super::data_group::DataGroup;
 use super::environment::advance_command;
 use super::state::{Ask, State, slot};
+use crate::explore::Recent;
 use rustc_hash::FxHashMap;
 use splitjob_core::catalog::{Catalog, CatalogRejection};
 use splitjob_core::coordinator;
@@ -78,6 +80,7 @@ pub struct Worker {
     decisions: FxHashMap<[u32; 7], Arc<[(u8, MessageId)]>>,
     addressed: FxHashMap<MessageId, Addressed>,
     pub(super) lists: super::process::Lists,
+    pub(super) judgements: Option<Recent<3, Judgement>>,
     pub(super) catalogs: FxHashMap<u32, (RoutesId, u64)>,
     pub(super) acked: FxHashMap<u32, u32>,
     pub(super) lost: FxHashMap<(u32, RoutesId, GroupStateId), bool>,

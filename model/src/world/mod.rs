@@ -41,7 +41,7 @@ pub use state::State;
 use crate::explore::{Space, Successor};
 use component::{Clients, Control, Coordinators, History, Network, RoutesId, Run, Site};
 use memo::Stored;
-use process::Processes;
+use process::{Processes, StepLists};
 use splitjob_core::catalog::{Catalog, CatalogLimits, CatalogRejection};
 use splitjob_core::gate::{Gate, Gates};
 use splitjob_core::group::{ApplyContext, Group, GroupCommand, Mutation, WriteRequest};
@@ -98,8 +98,17 @@ impl World {
 
     /// The enabled steps and the states that they lead to, in canonical order.
     pub fn steps(&self, worker: &mut Worker, state: &State) -> Vec<(Action, State)> {
+        self.steps_by(&self.tables.steps, worker, state)
+    }
+
+    /// The same, computed without looking at what was computed before.
+    pub fn steps_afresh(&self, state: &State) -> Vec<(Action, State)> {
+        self.steps_by(&StepLists::default(), &mut Worker::default(), state)
+    }
+
+    fn steps_by(&self, lists: &StepLists, worker: &mut Worker, state: &State) -> Vec<(Action, State)> {
         let mut steps = Vec::new();
-        self.each_step(worker, state, &mut |label, next| {
+        self.each_step(lists, worker, state, &mut |label, next| {
             steps.push((Action::of_label(label).expect("every label is that of an action"), next));
         });
         steps
@@ -161,6 +170,30 @@ fn first_catalog(bounds: &Bounds) -> Catalog {
     catalog
 }
 
+/// What is violated and what is reached in a state.
+#[derive(Clone, Copy)]
+pub(crate) struct Judgement {
+    violated: u64,
+    reached: u64,
+}
+
+impl World {
+    /// Both at once: the explorer asks for them one after the other, and most neighbours differ in what nobody judges. A
+    /// component that is judged and missing in the key would make it wrong; a test compares it with a fresh one.
+    fn judgement(&self, worker: &mut Worker, state: &State) -> Judgement {
+        use slot::{CATALOG, HISTORY, NETWORK};
+        let [one, two, three] = DataGroup::ALL.map(|group| state[slot::site(group)]);
+        let key = [[state[CATALOG], state[HISTORY]], [one, two], [three, state[NETWORK]]];
+        let key = key.map(|[low, high]| u64::from(low) | u64::from(high) << 32);
+        let mut judgements = std::mem::take(&mut worker.judgements);
+        let judgement = judgements
+            .get_or_insert_default()
+            .get_or(key, || Judgement { violated: self.violated(worker, state), reached: self.reached(worker, state) });
+        worker.judgements = judgements;
+        judgement
+    }
+}
+
 impl Space for World {
     type State = State;
     type Worker = Worker;
@@ -174,7 +207,9 @@ impl Space for World {
     }
 
     fn successors(&self, worker: &mut Worker, state: &State, out: &mut Vec<Successor<State>>) {
-        self.each_step(worker, state, &mut |label, next| out.push(Successor { label, state: next }));
+        self.each_step(&self.tables.steps, worker, state, &mut |label, next| {
+            out.push(Successor { label, state: next })
+        });
     }
 
     /// The index in [`KINDS`].
@@ -183,10 +218,10 @@ impl Space for World {
     }
 
     fn violations(&self, worker: &mut Worker, state: &State) -> u64 {
-        self.violated(worker, state)
+        self.judgement(worker, state).violated
     }
 
     fn goals(&self, worker: &mut Worker, state: &State) -> u64 {
-        self.reached(worker, state)
+        self.judgement(worker, state).reached
     }
 }

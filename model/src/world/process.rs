@@ -223,21 +223,29 @@ impl Change {
 
 impl World {
     /// Every step of the state, as its label and the state after it.
-    pub(super) fn each_step(&self, worker: &mut Worker, state: &State, step: &mut impl FnMut(u32, State)) {
+    ///
+    /// What the lists and the worker know is found, not computed.
+    pub(super) fn each_step(
+        &self,
+        lists: &StepLists,
+        worker: &mut Worker,
+        state: &State,
+        step: &mut impl FnMut(u32, State),
+    ) {
         // All lists first: the processor then waits for memory once and not once for each process.
-        let mut lists: [Option<Found>; MOST_PROCESSES] = [None; MOST_PROCESSES];
+        let mut found: [Option<Found>; MOST_PROCESSES] = [None; MOST_PROCESSES];
         for (number, watching) in self.processes.0.iter().enumerate() {
-            lists[number] = self.tables.steps.of[number].find(&worker.lists.of[number], watching.sees(state));
+            found[number] = lists.of[number].find(&worker.lists.of[number], watching.sees(state));
         }
-        for (number, list) in lists.into_iter().enumerate().take(self.processes.0.len()) {
-            let list = list.unwrap_or_else(|| self.compute(worker, number, state));
+        for (number, list) in found.into_iter().enumerate().take(self.processes.0.len()) {
+            let list = list.unwrap_or_else(|| self.compute(lists, worker, number, state));
             let mut place = 0;
             while place < list.len() {
                 let (change, after) = Change::read(&worker.lists.of[number], list, place);
                 place = after;
                 let mut next = change.apply(state);
                 if let Some(event) = change.event {
-                    next[slot::HISTORY] = self.history_after(worker, state[slot::HISTORY], event);
+                    next[slot::HISTORY] = self.history_after(lists, worker, state[slot::HISTORY], event);
                 }
                 step(change.label, next);
             }
@@ -245,8 +253,8 @@ impl World {
     }
 
     #[inline]
-    fn history_after(&self, worker: &mut Worker, history: u32, event: EventId) -> u32 {
-        let (memo, key) = (&self.tables.steps.histories, [u64::from(history) | u64::from(event) << 32]);
+    fn history_after(&self, lists: &StepLists, worker: &mut Worker, history: u32, event: EventId) -> u32 {
+        let (memo, key) = (&lists.histories, [u64::from(history) | u64::from(event) << 32]);
         let found = memo.find(&worker.lists.histories, key).unwrap_or_else(|| {
             let after = self.remember(worker, history, event);
             memo.learn(&mut worker.lists.histories, key, || vec![after.into()])
@@ -255,10 +263,10 @@ impl World {
     }
 
     #[cold]
-    fn compute(&self, worker: &mut Worker, number: usize, state: &State) -> Found {
+    fn compute(&self, lists: &StepLists, worker: &mut Worker, number: usize, state: &State) -> Found {
         let watching = &self.processes.0[number];
         let mut index = std::mem::take(&mut worker.lists.of[number]);
-        let list = self.tables.steps.of[number].learn(&mut index, watching.sees(state), || {
+        let list = lists.of[number].learn(&mut index, watching.sees(state), || {
             let mut list = Vec::new();
             let mut take = |action, after: State, event: Option<Event>| {
                 let event = event.map(|event| self.tables.events.intern(event));
