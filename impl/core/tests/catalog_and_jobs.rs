@@ -81,6 +81,7 @@ fn a_job_needs_a_key_inside_the_route() {
     assert_eq!(refused(&mut catalog, &command), expected);
 }
 
+// C6
 #[test]
 fn a_range_that_is_a_route_moves_as_a_whole_and_back_again() {
     let mut catalog = catalog();

@@ -178,6 +178,7 @@ fn a_failed_job_still_counts_as_live() {
     assert!(cluster.job().epoch > JobEpoch(0));
 }
 
+// C7
 #[test]
 fn who_owns_a_range_is_answered_from_the_version_that_was_asked_for() {
     let cluster = Cluster::in_phase(PhaseName::Cleanup);

@@ -106,7 +106,7 @@ fn of_file(name: &str, text: &str) -> Vec<Citation> {
 /// The line before and behind the marks of a comment.
 fn split(line: &str) -> (&str, &str) {
     let starts = line.match_indices("//").map(|(at, _)| at);
-    let start = starts.into_iter().find(|at| line[..*at].matches('"').count() % 2 == 0);
+    let start = starts.into_iter().find(|at| line[..*at].matches('"').count().is_multiple_of(2));
     start.map_or((line, ""), |at| line.split_at(at))
 }
 

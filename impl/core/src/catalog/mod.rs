@@ -105,7 +105,7 @@ impl Catalog {
     /// Who owns what of the range, by routes of at least this version (§11).
     ///
     /// # Errors
-    /// [`CatalogRejection::VersionNotReached`] if the routes are older: an answer would be a guess.
+    /// [`CatalogRejection::VersionNotReached`] if the routes are older: an answer would be a guess (C7).
     pub fn ownership(&self, range: &KeyRange, at_least: CatalogVersion) -> Result<Vec<Routed>, CatalogRejection> {
         let current = self.routes.version;
         if current < at_least {

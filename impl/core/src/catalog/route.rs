@@ -41,6 +41,7 @@ impl Route {
     /// The part of the route from the key on: what a job moves. All of it, if the key is its first one, so that a range
     /// that has become a route can move on and move back.
     pub fn from_key(&self, key: &RoutingKey) -> Option<KeyRange> {
+        // C6: a job may move a whole route.
         if self.range.start() == key {
             return Some(self.range.clone());
         }
