@@ -68,8 +68,6 @@ gates! {
     UnknownOwnerRefused = "G5";
     /// No timestamp above the replicated ceiling is written or bound.
     TimestampUnderCeiling = "T3";
-    /// A leader's clock starts above everything that the group's state knows, logical half included.
-    ClockRecovers = "T4";
     /// No version at or below the bound of served reads is admitted.
     ServedReadsBind = "T5";
     /// A read without the catalog version that routed it is refused.
@@ -132,6 +130,8 @@ gates! {
     CurrentConfiguration = "B2";
     /// The source refuses reads that were routed before the cutover.
     ReadFence = "G4";
+    /// No read passes the read fence by a version that the group has not reached itself.
+    FenceUntilReached = "G4";
     /// The read fence stands before the cutover is written.
     ReadFenceBeforeCutover = "P5";
     /// The cutover makes exactly the version for which the read fence was armed.
@@ -192,6 +192,8 @@ gates! {
     CloseLeavesNoStagedRow = "J8";
     /// A job is created and moved on only while every node can run the whole protocol.
     CapableNodes = "V1";
+    /// A voter that meets an entry that it can't read stops, and doesn't pass it over.
+    UnknownEntriesStop = "V2";
     /// A read at or above the commit timestamp of a lock waits for the lock.
     LocksBlockReads = "X5";
     /// A key that a transaction has locked takes no write of another.
@@ -212,8 +214,6 @@ gates! {
     OneRecord = "X2";
     /// Nobody but the primary's group says what became of a transaction.
     PrimaryDecides = "X2";
-    /// The commit timestamp of a prepared transaction stays as its locks have it.
-    CommitTimestampFixed = "X1";
     /// A prefix delete is checked over the whole interval that it can reach.
     PrefixIsARange = "O2";
     /// A user's read doesn't see the rows of transactions.

@@ -55,6 +55,7 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         bounds.downgrades > 0,
         bounds.additions > 0,
         bounds.removals > 0,
+        bounds.stream.is_some(),
     ]
 }
 

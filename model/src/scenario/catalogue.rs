@@ -221,6 +221,15 @@ pub const ALL: &[Scenario] = &[
         pinned: Pinned { states: 0, steps: 0, depth: 0 },
     },
     Scenario {
+        name: "drain",
+        purpose: "A client locks and releases a key of the range for ever, while the range is fenced and drained.",
+        class: Class::Quick,
+        bounds: requests::drain,
+        goals: &[Goal::Ended, Goal::LockUnderFence],
+        liveness: &[Liveness::JobEnds, Liveness::DrainEnds, Liveness::JobCanEnd],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+    },
+    Scenario {
         name: "prefix-deletes",
         purpose: "Everything is deleted at once, in parts where the routes say so, below and above the snapshot, while rows are copied, staged and promoted.",
         class: Class::Quick,
@@ -253,7 +262,7 @@ pub const ALL: &[Scenario] = &[
             Goal::GivenBack,
             Goal::Ended,
         ],
-        liveness: JOB_ENDS,
+        liveness: &[Liveness::JobEnds, Liveness::WritesSettle, Liveness::JobCanEnd],
         pinned: Pinned { states: 0, steps: 0, depth: 0 },
     },
     Scenario {
@@ -280,7 +289,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: requests::mixed_versions,
         goals: &[Goal::Lacking, Goal::Ended, Goal::AbandonedFence],
-        liveness: JOB_ENDS,
+        liveness: &[Liveness::JobCanEnd],
         pinned: Pinned { states: 0, steps: 0, depth: 0 },
     },
     Scenario {
@@ -289,7 +298,7 @@ pub const ALL: &[Scenario] = &[
         class: Class::Quick,
         bounds: requests::far_future,
         goals: &[Goal::Ended, Goal::ReadServed, Goal::TargetWrote],
-        liveness: JOB_ENDS,
+        liveness: &[Liveness::JobEnds, Liveness::WritesSettle, Liveness::JobCanEnd],
         pinned: Pinned { states: 0, steps: 0, depth: 0 },
     },
     Scenario {

@@ -47,13 +47,22 @@ pub(super) fn low_transactions() -> Bounds {
 
 pub(super) fn rivals() -> Bounds {
     Bounds {
-        stored: vec![put("m", 1, "m1")],
-        txns: vec![ClientTxn::of(&["m", "a"], 2, 4), ClientTxn::of(&["m"], 3, 5)],
+        stored: vec![put("m", 3, "m3")],
+        txns: vec![ClientTxn::of(&["m", "a"], 3, 5), ClientTxn::of(&["m"], 2, 6)],
         txns_are_given_up: true,
         resolvers: true,
         answers_get_lost: true,
-        writes: vec![writes("m", 4, "other")],
+        writes: vec![writes("m", 5, "other")],
         start: Start::At(PhaseName::Fence),
+        ..Bounds::calm()
+    }
+}
+
+pub(super) fn drain() -> Bounds {
+    Bounds {
+        stored: vec![put("m", 1, "m1")],
+        stream: Some(RawKey::from("m")),
+        start: Start::At(PhaseName::Backfill),
         ..Bounds::calm()
     }
 }
@@ -80,7 +89,7 @@ pub(super) fn prefix_and_locks() -> Bounds {
         txns: vec![ClientTxn::of(&["m", "a"], 2, 4)],
         resolvers: true,
         answers_get_lost: true,
-        reads: vec![reads("a", 6)],
+        reads: vec![scans("", Direction::Forward, 9, 6)],
         start: Start::At(PhaseName::Fence),
         ..Bounds::calm()
     }
@@ -121,6 +130,7 @@ pub(super) fn catch_up() -> Bounds {
         clocks: vec![ts(3), ts(6)],
         writes: vec![writes("m", 4, "m4"), writes("n", 2, "n2"), writes("m", 5, "m5")],
         retries: 1,
+        abandons: 1,
         options: JobOptions { delta_rows: 0, max_rounds: 2, ..JobOptions::default() },
         ..Bounds::calm()
     }
@@ -129,10 +139,10 @@ pub(super) fn catch_up() -> Bounds {
 pub(super) fn mixed_versions() -> Bounds {
     Bounds {
         stored: vec![put("a", 1, "a1"), put("m", 1, "m1")],
+        voters: vec![2, 1],
         downgrades: 2,
         abandons: 1,
         overdue: 1,
-        holds: 1,
         writes: vec![writes("m", 3, "m3")],
         ..Bounds::calm()
     }

@@ -162,6 +162,7 @@ fn torn(world: &World, scene: &Scene) -> Option<String> {
         (fate.committed, "its primary committed"),
         (fate.rolled_back, "it was rolled back"),
         (fate.written && !fate.committed, "one of its keys was written"),
+        (fate.overwrote, "it took a key that had been written after it began"),
         (fate.told_committed, "a client was told that it committed"),
         (fate.told_otherwise, "a client was told that it did not"),
     ];

@@ -186,6 +186,11 @@ pub enum Action {
         /// Which job.
         job: u8,
     },
+    /// The client of a stream of transactions locks its key, or releases it.
+    Stream {
+        /// Whether it locks.
+        locks: bool,
+    },
     /// A node loses the capability to run the protocol, or gets it back.
     Report {
         /// Whether every node has it afterwards.
@@ -232,7 +237,7 @@ pub enum Delivery {
 }
 
 /// The kinds of steps, for counting.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 28] = [
     "migrate",
     "send-ahead",
     "arrive",
@@ -260,6 +265,7 @@ pub const KINDS: [&str; 27] = [
     "report",
     "add-voter",
     "remove-voter",
+    "stream",
 ];
 
 impl Action {
@@ -309,6 +315,7 @@ impl Action {
             24 => Action::Report { is_capable: a == 1 },
             25 => Action::AddVoter { group: group(a)? },
             26 => Action::RemoveVoter { group: group(a)?, voter: b },
+            27 => Action::Stream { locks: a == 1 },
             _ => return None,
         })
     }
@@ -347,6 +354,7 @@ impl Action {
             Action::Latest { question, coordinator } => pack(21, question, coordinator, 0),
             Action::Abandon { job } => pack(22, job, 0, 0),
             Action::RetryJob { job } => pack(23, job, 0, 0),
+            Action::Stream { locks } => pack(27, u8::from(locks), 0, 0),
             Action::Report { is_capable } => pack(24, u8::from(is_capable), 0, 0),
         }
     }

@@ -50,6 +50,8 @@ pub struct Bounds {
     pub txns: Vec<ClientTxn>,
     /// Whether a client may give a transaction up while it prepares.
     pub txns_are_given_up: bool,
+    /// A key that a client locks and releases for ever, for transactions that it never commits: a steady stream of them.
+    pub stream: Option<RawKey>,
     /// Whether resolvers settle the locks that they find: every lock may have expired.
     pub resolvers: bool,
     /// How many messages of clients' transactions and of resolvers are held back or doubled.
@@ -245,6 +247,7 @@ impl Bounds {
             reads: Vec::new(),
             txns: Vec::new(),
             txns_are_given_up: false,
+            stream: None,
             resolvers: false,
             txn_holds: 0,
             prefix_deletes: Vec::new(),

@@ -401,15 +401,19 @@ pub struct Fate {
     pub told_committed: bool,
     /// Its client was told that it did not, or that nobody knows.
     pub told_otherwise: bool,
+    /// It took a key that had been written after it began.
+    pub overwrote: bool,
 }
 
 impl Fate {
-    /// It ended in two ways, was written in part without having committed, or was told otherwise (S6).
+    /// It ended in two ways, was written in part without having committed, was told otherwise, or committed over a version
+    /// that it had not seen (S6).
     pub fn is_torn(&self) -> bool {
-        (self.committed && self.rolled_back)
-            || (self.written && !self.committed)
-            || (self.told_committed && !self.committed)
-            || (self.told_otherwise && self.committed)
+        if self.committed {
+            self.rolled_back || self.told_otherwise || self.overwrote
+        } else {
+            self.written || self.told_committed
+        }
     }
 }
 

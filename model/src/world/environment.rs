@@ -2,13 +2,14 @@
 
 use super::World;
 use super::action::Action;
-use super::component::{Control, Message, Site};
+use super::component::{CommandId, Control, GroupStateId, Message, Site};
 use super::data_group::DataGroup;
 use super::history::Event;
 use super::memo::{Appended, Applied, Worker};
 use super::process::Steps;
 use super::state::{State, slot};
 use splitjob_core::catalog::{Advance, AdvanceJob, Catalog, CatalogCommand, NodeReport, StartJob};
+use splitjob_core::gate::Gate;
 use splitjob_core::group::{Adoption, GroupCommand};
 use splitjob_core::id::NodeId;
 use splitjob_core::job::SplitJob;
@@ -60,17 +61,39 @@ impl World {
         let site = self.site(state, group);
         let run = self.tables.runs.at(site.run);
         let ahead = run.ahead_of(voter);
+        let is_old = self.is_old(state, voter);
         let mut at = run.voters[usize::from(voter)].state;
         for (index, command) in ahead.iter().enumerate() {
-            // A follower's node hears of new routes later than the leader's: here, not at all.
-            if let Applied::Changed(next) = self.apply(worker, at, *command, self.first_routes) {
-                at = next;
-            }
+            let Some(next) = self.apply_entry(worker, at, *command, is_old) else { break };
+            at = next;
             let left = ahead.len() - index - 1;
             let run = self.tables.runs.intern(run.advance(voter, left as u8, at, site.head));
             let after = self.with_site(state, group, Site { run, ..site });
             step(Action::Apply { group, voter, entries: index as u8 + 1 }, after, None);
         }
+    }
+
+    /// Whether the voter's node runs a binary that doesn't know the protocol (V2).
+    pub(super) fn is_old(&self, state: &State, voter: u8) -> bool {
+        voter == OLD_VOTER && self.tables.catalogs.at(state[slot::CATALOG]).lacking(0).is_some()
+    }
+
+    /// What a follower has after its next entry; nothing if it can't read it.
+    pub(super) fn apply_entry(
+        &self,
+        worker: &mut Worker,
+        at: GroupStateId,
+        command: CommandId,
+        is_old: bool,
+    ) -> Option<GroupStateId> {
+        if is_old && matches!(self.tables.commands.at(command), GroupCommand::Job(_)) {
+            return if self.gates.stands(Gate::UnknownEntriesStop) { None } else { Some(at) };
+        }
+        // A follower's node hears of new routes later than the leader's: here, not at all.
+        Some(match self.apply(worker, at, command, self.first_routes) {
+            Applied::Changed(next) => next,
+            Applied::Unchanged | Applied::Refused(_) => at,
+        })
     }
 
     fn lead(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
@@ -230,6 +253,9 @@ pub(super) fn split_command(catalog: &Catalog, at: &RoutingKey) -> CatalogComman
     let route = catalog.routes().covering(at).id;
     CatalogCommand::SplitRange { expected_version: catalog.routes().version, route, at: at.clone() }
 }
+
+/// The follower whose node is the one that loses the capability.
+const OLD_VOTER: u8 = 1;
 
 /// A step of a job's record, decided by what stands.
 pub(super) fn advance_command(catalog: &Catalog, job: &SplitJob, advance: Advance) -> CatalogCommand {

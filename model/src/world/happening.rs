@@ -5,7 +5,7 @@ use super::action::{Action, Delivery, TxnDelivery};
 use super::component::RoutesId;
 use super::data_group::DataGroup;
 use super::environment::{advance_command, report};
-use super::memo::{Appended, Applied, AskId, Served, Worker};
+use super::memo::{Appended, AskId, Served, Worker};
 use super::migrator::job_of_move;
 use super::state::{State, slot};
 use super::view::{Letter, OpenPage, letter, open_page};
@@ -302,6 +302,12 @@ impl World {
             }
             Action::Abandon { job } => self.intervening(before, job, Advance::Abandon),
             Action::RetryJob { job } => self.intervening(before, job, Advance::Retry),
+            Action::Stream { .. } => {
+                let (group, command, _) = self.next_of_stream(before).expect("an enabled stream goes on");
+                let via = Via { coordinator: 0, routed_by: self.copy(before, 0).0, group };
+                let command = GroupCommand::Txn(command);
+                self.commanding(worker, before, (Sender::Client, via), command, TxnDelivery::Answered)
+            }
             Action::Report { is_capable } => Happening::Operated { command: report(is_capable) },
             Action::StartJob => {
                 let started = self.tables.controls.at(before[slot::CONTROL]).started;
@@ -356,11 +362,10 @@ impl World {
     fn applying(&self, worker: &mut Worker, before: &State, group: DataGroup, voter: u8, entries: u8) -> Happening {
         let run = self.tables.runs.at(self.site(before, group).run);
         let commands = &run.ahead_of(voter)[..usize::from(entries)];
+        let is_old = self.is_old(before, voter);
         let mut at = run.voters[usize::from(voter)].state;
         for command in commands {
-            if let Applied::Changed(next) = self.apply(worker, at, *command, self.first_routes) {
-                at = next;
-            }
+            at = self.apply_entry(worker, at, *command, is_old).unwrap_or(at);
         }
         let commands = commands.iter().map(|command| self.tables.commands.get(*command)).collect();
         Happening::Applied { group, voter, commands, after: self.tables.groups.get(at) }

@@ -137,7 +137,12 @@ impl History {
         if matches!(step, TxnStep::Prepare | TxnStep::OnePhase) {
             self.note_if_fenced(raw, request.commit_ts, group, bounds);
         }
+        let is_newer =
+            |(other, at): &(RawKey, Timestamp)| other == raw && *at > request.start_ts && *at != request.commit_ts;
+        let overwrites =
+            matches!(step, TxnStep::Prepare | TxnStep::OnePhase) && self.versions(bounds).keys().any(is_newer);
         let fate = self.txns.entry(txn).or_default();
+        fate.overwrote |= overwrites;
         let is_primary = key == 0;
         match step {
             TxnStep::Prepare => {}

@@ -1,12 +1,17 @@
 //! What must come about, and under which assumptions of fairness: statements about runs, not about single states.
 
+use super::component::WriteStatus;
+use super::memo::Appended;
 use super::property::named;
 use super::state::slot;
-use super::{Action, Delivery, Goal, State, Worker, World};
+use super::{Action, Delivery, Goal, State, TxnDelivery, Worker, World};
 use crate::explore::{Exploration, Panicked, StateSet};
 use serde::{Deserialize, Serialize};
 use splitjob_core::catalog::RouteState;
+use splitjob_core::coordinator::{Retry, after_refusal};
+use splitjob_core::group::Rejection;
 use splitjob_core::job::PhaseName;
+use splitjob_core::timestamp::PhysicalMs;
 use std::fmt;
 
 named! {
@@ -14,6 +19,10 @@ named! {
     Liveness {
         /// Every fair run brings every job to its end, or to FAILED with its range writable.
         JobEnds = "L1";
+        /// Every write of a client is accepted, or refused for good with a timestamp that would do, though voters may stop.
+        WritesSettle = "L2";
+        /// A range that is fenced is drained, however steadily new transactions come.
+        DrainEnds = "L3";
         /// From every reachable state the job can end.
         JobCanEnd = "L4";
     }
@@ -27,6 +36,12 @@ named! {
         MessagesArrive = "F-MESSAGES";
         /// A client that has begun a read asks for its next page.
         ReadsGoOn = "F-PAGES";
+        /// Resolvers settle the locks that they find, and a client releases what it has locked.
+        LocksSettle = "F-LOCKS";
+        /// A client asks until its write is accepted or refused for good.
+        ClientsAsk = "F-CLIENTS";
+        /// Coordinators learn the routes that stand.
+        RoutesSpread = "F-ROUTES";
         /// Every voter of the configuration applies what its log holds.
         VotersApply = "F-VOTERS";
     }
@@ -70,7 +85,30 @@ impl Liveness {
             Liveness::JobEnds => Demand::LeadsTo {
                 from: Situation::Any,
                 to: Situation::Where(World::is_at_rest),
-                assuming: &[Fairness::MessagesArrive, Fairness::ReadsGoOn, Fairness::VotersApply],
+                assuming: &[
+                    Fairness::MessagesArrive,
+                    Fairness::ReadsGoOn,
+                    Fairness::LocksSettle,
+                    Fairness::RoutesSpread,
+                    Fairness::VotersApply,
+                ],
+            },
+            // J10: nobody is assumed to apply anything; the budget of the fence has to do.
+            Liveness::WritesSettle => Demand::LeadsTo {
+                from: Situation::Any,
+                to: Situation::Where(World::are_writes_settled),
+                assuming: &[
+                    Fairness::MessagesArrive,
+                    Fairness::LocksSettle,
+                    Fairness::ClientsAsk,
+                    Fairness::RoutesSpread,
+                ],
+            },
+            // P3: the fence comes before the wait.
+            Liveness::DrainEnds => Demand::LeadsTo {
+                from: Situation::Goal(Goal::Fenced),
+                to: Situation::Where(World::is_past_fence),
+                assuming: &[Fairness::MessagesArrive, Fairness::LocksSettle, Fairness::VotersApply],
             },
             Liveness::JobCanEnd => Demand::CanReach { to: Situation::Goal(Goal::Ended) },
         }
@@ -92,6 +130,17 @@ impl Fairness {
             Fairness::MessagesArrive => {
                 u64::from(matches!(action, Action::Migrate { delivery: Delivery::AtOnce, .. })) << MESSAGES
             }
+            Fairness::LocksSettle => {
+                let resolves = matches!(action, Action::Resolve { delivery: TxnDelivery::Answered, .. });
+                let releases = matches!(action, Action::Stream { locks: false });
+                u64::from(resolves || releases) << LOCKS
+            }
+            Fairness::ClientsAsk => {
+                let is_answered =
+                    matches!(action, Action::Write { is_answered: true, .. } | Action::Retry { is_answered: true, .. });
+                u64::from(is_answered) << CLIENTS
+            }
+            Fairness::RoutesSpread => u64::from(matches!(action, Action::Watch { .. })) << ROUTES,
             Fairness::ReadsGoOn => u64::from(matches!(action, Action::NextPage { .. })) << PAGES,
             Fairness::VotersApply => {
                 let Action::Apply { group, voter, .. } = action else { return 0 };
@@ -118,6 +167,29 @@ impl World {
         catalog.live_jobs().all(|job| job.phase.name() == PhaseName::Failed && is_writable())
     }
 
+    /// Whether no client waits: its write was accepted, it has given up, or it would be refused in a way that it can do
+    /// something about.
+    fn are_writes_settled(&self, worker: &mut Worker, state: &State) -> bool {
+        let clients = self.tables.clients.at(state[slot::CLIENTS]);
+        clients.writes.iter().enumerate().all(|(write, status)| match status {
+            WriteStatus::Done | WriteStatus::GivenUp => true,
+            WriteStatus::NotYet | WriteStatus::Unsure => {
+                let key = &self.bounds.writes[write].key;
+                let owner = self.owner(state[slot::CATALOG], key);
+                match self.append(worker, state, owner, self.write_command(write as u8)) {
+                    Appended::Refused(rejection) => is_settled(self.tables.rejections.at(rejection)),
+                    Appended::Changed(_) | Appended::Unchanged => false,
+                }
+            }
+        })
+    }
+
+    /// Whether no job is in FENCE.
+    fn is_past_fence(&self, _: &mut Worker, state: &State) -> bool {
+        let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+        catalog.live_jobs().all(|job| job.phase.name() != PhaseName::Fence)
+    }
+
     /// The explored states that are in the situation, asked with `threads` threads.
     ///
     /// # Errors
@@ -132,10 +204,24 @@ impl World {
     }
 }
 
+/// Whether a client can do something about the refusal: choose another timestamp, of which there must be some.
+fn is_settled(rejection: &Rejection) -> bool {
+    if let Rejection::TimestampTooLow { floor } = rejection {
+        return floor.physical() < PhysicalMs::MAX;
+    }
+    after_refusal(rejection, 1, true) == Retry::Surface
+}
+
 /// The class of migrators' messages.
 const MESSAGES: u8 = 0;
 /// The class of further pages.
 const PAGES: u8 = 1;
+/// The class of locks that are settled.
+const LOCKS: u8 = 2;
+/// The class of clients that ask.
+const CLIENTS: u8 = 3;
+/// The class of routes that spread.
+const ROUTES: u8 = 4;
 /// The class of the first group's first voter; each voter of each group has a class of its own.
 const VOTERS: u8 = 8;
 /// Classes that are set aside for a group's voters.

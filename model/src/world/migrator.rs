@@ -53,7 +53,9 @@ impl World {
                 }
             }
             if holds_left > 0 {
-                step(action(Delivery::Held), self.hold(&sent, message, false), None);
+                // A migrator whose message got lost will find the budget spent again.
+                let unspent = self.sent(state, control, turn, false);
+                step(action(Delivery::Held), self.hold(&unspent, message, false), None);
             }
         }
         if self.bounds.pipelined_imports && turn == Turn::GoOn {
@@ -125,12 +127,11 @@ impl World {
             }
             Addressed::Group(group, command, token) => {
                 let Appended::Changed(after) = self.append(worker, state, group, command) else { return None };
-                match self.tables.commands.at(command) {
-                    GroupCommand::Txn(command) => (after, self.txn_event(state, group, command, true, None)),
-                    _ => {
-                        let (after, event) = self.note_attempt(after, group, token, arrival);
-                        (after, event.or_else(|| self.fenced(group, command)))
-                    }
+                if let GroupCommand::Txn(command) = self.tables.commands.at(command) {
+                    (after, self.txn_event(state, group, command, true, None))
+                } else {
+                    let (after, event) = self.note_attempt(after, group, token, arrival);
+                    (after, event.or_else(|| self.fenced(group, command)))
                 }
             }
         };

@@ -42,6 +42,8 @@ enum Process {
     GivingUp,
     /// Resolvers of locks.
     Resolvers,
+    /// The client of a stream of transactions, as far as one group answers it.
+    Stream(DataGroup),
 }
 
 /// The numbers of the components that a process looks at, two to a word; places that it doesn't need are zero.
@@ -106,7 +108,9 @@ impl Processes {
             add(Process::LateTo(group), if needs_catalog { &seen } else { &seen[..3] });
         }
         for group in groups().filter(|group| bounds.has_followers(*group)) {
-            add(Process::Voters(group), &[site(group), CONTROL]);
+            // Which entries a voter can read is in the catalog: what its node can do.
+            let seen = [site(group), CONTROL, CATALOG];
+            add(Process::Voters(group), if bounds.downgrades > 0 { &seen } else { &seen[..2] });
         }
         if bounds.coordinators_watch {
             add(Process::Watchers, &[CATALOG, COORDINATORS]);
@@ -127,6 +131,9 @@ impl Processes {
         }
         if bounds.txns_are_given_up {
             add(Process::GivingUp, &[CLIENTS]);
+        }
+        for group in groups().filter(|_| bounds.stream.is_some()) {
+            add(Process::Stream(group), &[COORDINATORS, site(group)]);
         }
         if bounds.resolvers {
             let mut seen = vec![CATALOG, COORDINATORS, NETWORK];
@@ -285,6 +292,7 @@ impl World {
                 Process::Txns(group) => self.txn_steps(worker, state, group, &mut take),
                 Process::GivingUp => self.give_up(state, &mut take),
                 Process::Resolvers => self.resolver_steps(worker, state, &mut take),
+                Process::Stream(group) => self.stream_steps(worker, state, group, &mut take),
             }
             list
         });

@@ -60,7 +60,8 @@ named! {
         OneOwner = "S4";
         /// Voters that have applied the same entries are equal.
         VotersAgree = "S5";
-        /// A transaction has one outcome, for all its keys and for everybody who asks.
+        /// A transaction has one outcome, for all its keys and for everybody who asks, and overwrites nothing that it has not
+        /// seen.
         TxnsAtomic = "S6";
         /// What was deleted or has expired is never read again.
         DeletedStaysDeleted = "S7";

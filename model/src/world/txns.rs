@@ -14,7 +14,9 @@ use splitjob_core::group::{GroupCommand, Mutation, Rejection, TxnAction, TxnComm
 use splitjob_core::id::CatalogVersion;
 use splitjob_core::key::RawKey;
 use splitjob_core::store::VersionStore;
-use splitjob_core::txn::{self, Lock, Participant, Progress, ResolveStep};
+use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::{self, Lock, Participant, Progress, ResolveStep, TxnId};
+use splitjob_core::version::Version;
 
 /// What a client asks for on one of its keys, and through whom.
 #[derive(Clone, Copy)]
@@ -134,6 +136,32 @@ impl World {
         }
     }
 
+    /// A client locks its key, releases it, and begins anew, for ever (L3).
+    pub(super) fn stream_steps(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
+        let Some((at, command, locks)) = self.next_of_stream(state).filter(|(at, ..)| *at == group) else { return };
+        let id = self.tables.commands.intern(GroupCommand::Txn(command));
+        if let Appended::Changed(after) = self.append(worker, state, at, id) {
+            step(Action::Stream { locks }, after, None);
+        }
+    }
+
+    /// What the stream's client asks next, and whom, by the routes of the first coordinator.
+    pub(super) fn next_of_stream(&self, state: &State) -> Option<(DataGroup, TxnCommand, bool)> {
+        let key = self.bounds.stream.as_ref()?;
+        let (_, routes) = self.tables.coordinators.at(state[slot::COORDINATORS]).copies[0];
+        let group = DataGroup::of(coordinator::route_point(self.tables.routes.at(routes), key).group);
+        let locks = self.head(state, group).store().lock(key).is_none();
+        let action = if locks {
+            let content = Version::put(STREAM_COMMITS, b"s".to_vec()).content;
+            let mutations = vec![Mutation { key: key.clone(), content }];
+            TxnAction::Prepare { mutations, expires_at_ms: 0 }
+        } else {
+            TxnAction::Abort { keys: vec![key.clone()] }
+        };
+        let txn = TxnId { primary: RawKey::from(STREAM_PRIMARY), start_ts: STREAM_BEGINS };
+        Some((group, TxnCommand { txn, commit_ts: STREAM_COMMITS, routed_by: None, action }, locks))
+    }
+
     /// Every lock that a resolver can find, and what it does about it.
     pub(super) fn resolver_steps(&self, worker: &mut Worker, state: &State, step: &mut Steps<'_>) {
         let coordinators = self.tables.coordinators.at(state[slot::COORDINATORS]);
@@ -220,6 +248,12 @@ impl World {
     }
 }
 
+/// The primary of the stream's transactions, which is never prepared: aborting another key leaves no record.
+const STREAM_PRIMARY: &str = "stream";
+/// Above everything that the scenarios write, so that nothing is in its way but fences.
+const STREAM_BEGINS: Timestamp = Timestamp::from_raw(100);
+const STREAM_COMMITS: Timestamp = Timestamp::from_raw(101);
+
 fn step_of(step: txn::TxnStep) -> TxnStep {
     match step {
         txn::TxnStep::Prepare => TxnStep::Prepare,
@@ -255,10 +289,8 @@ fn understood(step: TxnStep, rejection: &Rejection) -> Option<(Progress, Option<
         TxnStep::Prepare => (Progress::Refused, None),
         TxnStep::Commit | TxnStep::OnePhase | TxnStep::Abort if is_committed => (Progress::Committed, None),
         TxnStep::Commit | TxnStep::OnePhase => {
-            let told = match rejection {
-                Rejection::TxnRolledBack => Told::RolledBack,
-                _ => Told::Nothing,
-            };
+            let is_rolled_back = matches!(rejection, Rejection::TxnRolledBack);
+            let told = if is_rolled_back { Told::RolledBack } else { Told::Nothing };
             (Progress::Aborted, Some(told))
         }
         TxnStep::Abort => return None,

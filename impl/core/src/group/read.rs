@@ -224,8 +224,8 @@ impl<S: VersionStore> Group<S> {
         for fence in met.filter_map(JobGuards::source).filter_map(|source| source.read_fence.as_ref()) {
             let expected = fence.expected_cutover_version;
             // A version that this state hasn't reached is no proof that the range is still here.
-            let is_newer =
-                routed_by.is_none_or(|version| version >= expected && self.applied_catalog_version >= expected);
+            let has_reached = self.applied_catalog_version >= expected || !gates.stands(Gate::FenceUntilReached);
+            let is_newer = routed_by.is_none_or(|version| version >= expected && has_reached);
             if !gates.passes(Gate::ReadFence, is_newer) {
                 return Err(Rejection::CutoverPending { expected });
             }

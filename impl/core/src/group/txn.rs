@@ -80,7 +80,7 @@ impl<S: VersionStore> Group<S> {
             None => {}
         }
         for mutation in mutations {
-            self.held_lock(command, &mutation.key, gates)?;
+            self.held_lock(command, &mutation.key)?;
         }
         self.check_mutations(command, mutations, context)?;
         for mutation in mutations {
@@ -108,7 +108,7 @@ impl<S: VersionStore> Group<S> {
         }
         let mut are_held = true;
         for mutation in mutations {
-            are_held &= self.held_lock(command, &mutation.key, gates)?.is_some();
+            are_held &= self.held_lock(command, &mutation.key)?.is_some();
         }
         if are_held {
             return Ok(Outcome::Prepared);
@@ -166,7 +166,7 @@ impl<S: VersionStore> Group<S> {
             if !gates.stands(Gate::LocksEndUnderFence) {
                 self.check_write_fence(&KeyRange::point(&route_key(key)), gates)?;
             }
-            match self.held_lock(command, key, gates)? {
+            match self.held_lock(command, key)? {
                 Some(lock) => {
                     if *key == command.txn.primary
                         && gates.stands(Gate::OneRecord)
@@ -187,6 +187,7 @@ impl<S: VersionStore> Group<S> {
             self.put_record(
                 command,
                 &TxnKey::Commit { primary: command.txn.primary.clone(), start_ts: command.txn.start_ts },
+                Origin::Primary,
                 gates,
             );
         }
@@ -197,11 +198,11 @@ impl<S: VersionStore> Group<S> {
         let has_version =
             || self.candidate(key, command.commit_ts, gates).is_some_and(|v| v.commit_ts == command.commit_ts);
         match self.proof(command, key, gates) {
+            _ if !gates.stands(Gate::ProofNamesTransaction) && has_version() => Ok(()),
             Some(Proof::Committed(commit_ts)) if commit_ts == command.commit_ts => Ok(()),
             Some(Proof::Committed(commit_ts)) => Err(Rejection::TxnCommitted { commit_ts }),
             Some(Proof::RolledBack) if gates.stands(Gate::RollbackIsNoProof) => Err(Rejection::TxnRolledBack),
             Some(Proof::RolledBack) => Ok(()),
-            None if !gates.stands(Gate::ProofNamesTransaction) && has_version() => Ok(()),
             None if !gates.stands(Gate::CommitNeedsLock) => Ok(()),
             None => Err(self.denial(key, gates)),
         }
@@ -230,7 +231,7 @@ impl<S: VersionStore> Group<S> {
         let gates = context.gates;
         for key in keys {
             self.check_here(key, gates)?;
-            let is_held = self.held_lock(command, key, gates)?.is_some();
+            let is_held = self.held_lock(command, key)?.is_some();
             if *key != command.txn.primary {
                 continue;
             }
@@ -256,7 +257,7 @@ impl<S: VersionStore> Group<S> {
         }
         let TxnId { primary, start_ts } = command.txn.clone();
         if keys.contains(&primary) && self.record(&command.txn, gates) != Some(Proof::RolledBack) {
-            self.put_record(command, &TxnKey::Rollback { primary, start_ts }, gates);
+            self.put_record(command, &TxnKey::Rollback { primary, start_ts }, Origin::Primary, gates);
         }
         Ok(Outcome::Aborted)
     }
@@ -270,25 +271,25 @@ impl<S: VersionStore> Group<S> {
         self.put_version(key, &Version { commit_ts, content }, origin, gates);
         if gates.stands(Gate::SuccessMarkers) {
             let marker = TxnKey::SuccessMarker { key: key.clone(), primary: primary.clone(), start_ts, commit_ts };
-            self.put_record(command, &marker, gates);
+            self.put_record(command, &marker, origin, gates);
         }
         if is_primary {
-            self.put_record(command, &TxnKey::Commit { primary, start_ts }, gates);
+            self.put_record(command, &TxnKey::Commit { primary, start_ts }, origin, gates);
         }
     }
 
-    fn put_record(&mut self, command: &TxnCommand, key: &TxnKey, gates: Gates) {
+    fn put_record(&mut self, command: &TxnCommand, key: &TxnKey, origin: Origin, gates: Gates) {
         let value = record_value(command.commit_ts);
         let content = Content::Put { value, expire_at: Timestamp::ZERO };
         let version = Version { commit_ts: command.commit_ts, content };
-        self.put_version(&key.to_raw(), &version, Origin::Primary, gates);
+        self.put_version(&key.to_raw(), &version, origin, gates);
     }
 
     /// The transaction's lock on the key, at the timestamp that the request names (X1).
-    fn held_lock(&self, command: &TxnCommand, key: &RawKey, gates: Gates) -> Result<Option<Lock>, Rejection> {
+    fn held_lock(&self, command: &TxnCommand, key: &RawKey) -> Result<Option<Lock>, Rejection> {
         let lock = self.store.lock(key).filter(|lock| lock.txn == command.txn);
         match &lock {
-            Some(held) if held.commit_ts != command.commit_ts && gates.stands(Gate::CommitTimestampFixed) => {
+            Some(held) if held.commit_ts != command.commit_ts => {
                 Err(Rejection::CommitTimestampChanged { prepared: held.commit_ts })
             }
             Some(_) | None => Ok(lock),
@@ -318,10 +319,11 @@ impl<S: VersionStore> Group<S> {
     // P6
     fn find_record(&self, key: &TxnKey, gates: Gates) -> Option<Version> {
         let raw = key.to_raw();
-        match gates.stands(Gate::ProofsSeeStaged) {
+        let newest = match gates.stands(Gate::ProofsSeeStaged) {
             true => self.candidate(&raw, Timestamp::MAX, gates),
             false => self.store.newest_at(Keyspace::Live, &raw, Timestamp::MAX),
-        }
+        };
+        newest.filter(|version| !version.is_tombstone())
     }
 
     /// The key's rows are here and complete, fenced or not: what may end a transaction that was prepared here (X3).
