@@ -208,7 +208,7 @@ impl Space for World {
 
     fn successors(&self, worker: &mut Worker, state: &State, out: &mut Vec<Successor<State>>) {
         self.each_step(&self.tables.steps, worker, state, &mut |label, next| {
-            out.push(Successor { label, state: next })
+            out.push(Successor { label, state: next });
         });
     }
 
