@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// read. What one thread has computed, the others learn when they first ask for it. Entries are never removed.
 pub struct Memo<const WORDS: usize>(Mutex<Master>);
 
-/// What one thread knows of a [`Memo`].
+/// What one thread knows of a [`Memo`], and of no other.
 pub struct MemoIndex {
     slots: Shard,
     blocks: Vec<Block>,

@@ -22,7 +22,8 @@ pub struct Options<'a> {
     pub max_time: Option<Duration>,
     /// Stops when somebody sets it.
     pub cancel: Option<&'a AtomicBool>,
-    /// How many unique states there should be, if that is known from before: for an estimate of what is left, nothing else.
+    /// How many unique states there should be, if that is known from before: for an estimate of what is left and nothing
+    /// else.
     pub expected_states: Option<usize>,
     /// Told after every round, on the calling thread. A round is about a hundred thousand successors; limits are looked at
     /// between rounds, too.

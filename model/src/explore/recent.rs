@@ -31,7 +31,7 @@ impl<const WORDS: usize, V: Copy> Default for Recent<WORDS, V> {
     }
 }
 
-const PLACE_BITS: u32 = 14;
+const PLACE_BITS: u32 = 12;
 
 #[cfg(test)]
 mod tests {

@@ -41,8 +41,7 @@ pub trait Space: Sync {
     fn goals(&self, worker: &mut Self::Worker, state: &Self::State) -> u64;
 
     /// The kind of the steps with this label, below [`KINDS`]: steps are counted by kind.
-    fn kind(&self, label: u32) -> usize {
-        let _one_kind = label;
+    fn kind(&self, _label: u32) -> usize {
         0
     }
 }
