@@ -222,6 +222,33 @@ gates! {
     PrefixSparesTransactions = "K5";
 }
 
+/// The gates that the published design doesn't have: what its seventeen rounds of review left open, and what it decided
+/// otherwise (§12 of the protocol, and the findings).
+pub const NOT_PUBLISHED: &[Gate] = &[
+    Gate::ReplicatedOwnership,
+    Gate::JobEpoch,
+    Gate::ClosedWatermark,
+    Gate::AdoptionNeverGoesBack,
+    Gate::ServedReadsBind,
+    Gate::TimestampUnderCeiling,
+    Gate::CatchUpFromTracker,
+    Gate::RollbackIsAWrite,
+    Gate::NoDenialUnderReadFence,
+    Gate::FenceUntilReached,
+    Gate::FloorCoversReads,
+    Gate::ImportsCountAsCommitted,
+    Gate::HorizonMoves,
+    Gate::FenceBudget,
+    Gate::UnfenceBeforeCopy,
+    Gate::FenceInNewAttempt,
+    Gate::AbandonRaisesEpoch,
+    Gate::CloseLeavesNoStagedRow,
+    Gate::UnknownEntriesStop,
+    Gate::LocksBlockReads,
+    Gate::ReadsHideTransactions,
+    Gate::PrefixSparesTransactions,
+];
+
 impl Gate {
     /// The gate with this name, compared without regard to case.
     pub fn by_name(name: &str) -> Option<Gate> {
@@ -257,6 +284,13 @@ impl Gates {
     /// For the model alone: `clippy.toml` refuses a call from anywhere else.
     pub fn without(gates: &[Gate]) -> Gates {
         Gates { missing: bits(gates), jammed: 0 }
+    }
+
+    /// The design as it was published: without [`NOT_PUBLISHED`].
+    ///
+    /// For the model alone: `clippy.toml` refuses a call from anywhere else.
+    pub fn as_published() -> Gates {
+        Gates { missing: bits(NOT_PUBLISHED), jammed: 0 }
     }
 
     /// The same gates, of which these never open.

@@ -184,7 +184,7 @@ pub const ALL: &[Scenario] = &[
             Goal::ProofStaged,
         ],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 1_316_480, steps: 8_357_283, depth: 35 },
     },
     Scenario {
         name: "straddling-back",
@@ -200,7 +200,7 @@ pub const ALL: &[Scenario] = &[
             Goal::ProofStaged,
         ],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 331_620, steps: 1_213_498, depth: 34 },
     },
     Scenario {
         name: "low-transactions",
@@ -209,7 +209,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::low_transactions,
         goals: &[Goal::Ended, Goal::TxnCommitted, Goal::TrackedBelowSnapshot, Goal::LockUnderFence],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 30_230, steps: 86_898, depth: 32 },
     },
     Scenario {
         name: "rivals",
@@ -218,7 +218,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::rivals,
         goals: &[Goal::Ended, Goal::TxnCommitted, Goal::TxnRolledBack, Goal::ProofStaged],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 34_568, steps: 155_786, depth: 26 },
     },
     Scenario {
         name: "drain",
@@ -227,7 +227,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::drain,
         goals: &[Goal::Ended, Goal::LockUnderFence],
         liveness: &[Liveness::JobEnds, Liveness::DrainEnds, Liveness::JobCanEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 79, steps: 161, depth: 22 },
     },
     Scenario {
         name: "prefix-deletes",
@@ -236,7 +236,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::prefix_deletes,
         goals: &[Goal::Ended, Goal::ServedWhileStaged, Goal::HalfPromoted, Goal::TargetWrote],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 48_774, steps: 167_856, depth: 39 },
     },
     Scenario {
         name: "prefix-and-locks",
@@ -245,7 +245,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::prefix_and_locks,
         goals: &[Goal::Ended, Goal::TxnCommitted, Goal::ProofStaged],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 41_974, steps: 162_525, depth: 28 },
     },
     Scenario {
         name: "abandon-everywhere",
@@ -263,7 +263,7 @@ pub const ALL: &[Scenario] = &[
             Goal::Ended,
         ],
         liveness: &[Liveness::JobEnds, Liveness::WritesSettle, Liveness::JobCanEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 1_125_405, steps: 5_545_013, depth: 32 },
     },
     Scenario {
         name: "bounded-pause",
@@ -272,7 +272,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::bounded_pause,
         goals: &[Goal::GivenBack, Goal::Failed, Goal::Ended, Goal::TargetWrote],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 1_673_126, steps: 3_892_980, depth: 64 },
     },
     Scenario {
         name: "catch-up",
@@ -281,7 +281,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::catch_up,
         goals: &[Goal::CatchingUp, Goal::Failed, Goal::Ended, Goal::TrackedBelowSnapshot],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 26_543, steps: 56_308, depth: 36 },
     },
     Scenario {
         name: "mixed-versions",
@@ -290,7 +290,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::mixed_versions,
         goals: &[Goal::Lacking, Goal::Ended, Goal::AbandonedFence],
         liveness: &[Liveness::JobCanEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 120_315, steps: 427_207, depth: 46 },
     },
     Scenario {
         name: "far-future",
@@ -299,7 +299,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::far_future,
         goals: &[Goal::Ended, Goal::ReadServed, Goal::TargetWrote],
         liveness: &[Liveness::JobEnds, Liveness::WritesSettle, Liveness::JobCanEnd],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 1_408, steps: 3_222, depth: 28 },
     },
     Scenario {
         name: "happy-path-wide",
@@ -309,7 +309,7 @@ pub const ALL: &[Scenario] = &[
         bounds: happy_path_wide,
         goals: &[Goal::Ended, Goal::TargetWrote, Goal::TrackedBelowSnapshot, Goal::StaleVoter],
         liveness: &[],
-        pinned: Pinned { states: 23_384_552, steps: 191_817_054, depth: 44 },
+        pinned: Pinned { states: 24_414_152, steps: 198_638_137, depth: 44 },
     },
     Scenario {
         name: "read-fence-wide",
@@ -336,7 +336,7 @@ pub const ALL: &[Scenario] = &[
         bounds: two_migrators_wide,
         goals: &[Goal::Ended, Goal::Rearmed, Goal::TakenOver, Goal::LateAfterEnd],
         liveness: &[],
-        pinned: Pinned { states: 45_141_188, steps: 140_504_589, depth: 36 },
+        pinned: Pinned { states: 48_183_556, steps: 150_438_648, depth: 35 },
     },
     Scenario {
         name: "two-jobs-wide",
@@ -345,7 +345,16 @@ pub const ALL: &[Scenario] = &[
         bounds: wider::two_jobs_wide,
         goals: &[Goal::TwoLive, Goal::YoungerEndedFirst, Goal::EveryMoveMade],
         liveness: &[],
-        pinned: Pinned { states: 5_450_275, steps: 15_725_021, depth: 53 },
+        pinned: Pinned { states: 5_018_409, steps: 14_460_123, depth: 53 },
+    },
+    Scenario {
+        name: "straddling-deep",
+        purpose: "The straddling transaction with two of its own messages late and one of the migrator's.",
+        class: Class::Deep,
+        bounds: requests::straddling_deep,
+        goals: &[Goal::Ended, Goal::TxnCommitted, Goal::TxnRolledBack, Goal::TxnAcross, Goal::ProofStaged],
+        liveness: &[],
+        pinned: Pinned { states: 0, steps: 0, depth: 0 },
     },
 ];
 

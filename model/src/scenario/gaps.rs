@@ -2,7 +2,7 @@
 
 use super::{Gap, Redundant};
 use crate::world::{Claim, Goal, Liveness, Property};
-use splitjob_core::gate::Gate;
+use splitjob_core::gate::{Gate, NOT_PUBLISHED};
 
 /// Every gap: single gates in the order in which a job meets them, then sets of gates that stand in for one another.
 pub const GAPS: &[Gap] = &[
@@ -733,6 +733,15 @@ pub const GAPS: &[Gap] = &[
         scenario: "mixed-versions",
         breaks: Claim::Safety(Property::VotersAgree),
         moral: "A job goes on while a node can't read its entries, and the node passes over them.",
+    },
+    Gap {
+        name: "AsPublished",
+        removes: NOT_PUBLISHED,
+        jams: &[],
+        scenario: "happy-path",
+        breaks: Claim::Safety(Property::ReadsNewest),
+        moral: "The design as it was published, after seventeen rounds of review. Most scenarios find something in it: \
+             `splitjob check SCENARIO --gap AsPublished`.",
     },
 ];
 

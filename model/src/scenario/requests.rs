@@ -20,6 +20,10 @@ pub(super) fn straddling() -> Bounds {
     }
 }
 
+pub(super) fn straddling_deep() -> Bounds {
+    Bounds { txn_holds: 2, holds: 1, coordinators: 1, reads: vec![reads("a", 5)], latest: Vec::new(), ..straddling() }
+}
+
 pub(super) fn straddling_back() -> Bounds {
     Bounds {
         keys: vec![Key::plain("a"), Key::internal("!redis|str|n", "n")],
