@@ -21,17 +21,31 @@ fn every_liveness_property_is_asked_somewhere() {
 fn every_quick_scenario_that_is_small_enough_is_asked_whether_its_job_ends() {
     let small = ALL.iter().filter(|scenario| scenario.class == Class::Quick && scenario.pinned.steps < 10_000_000);
     for scenario in small {
-        assert_eq!(scenario.liveness, [Liveness::JobEnds, Liveness::JobCanEnd], "{}", scenario.name);
+        // A node that never gets its capability back stops a job for ever: there, only that it can end is asked.
+        let is_certain = (scenario.bounds)().downgrades == 0;
+        assert_eq!(scenario.liveness.contains(&Liveness::JobEnds), is_certain, "{}", scenario.name);
+        assert!(scenario.liveness.contains(&Liveness::JobCanEnd), "{}", scenario.name);
     }
 }
 
+/// Where each assumption is needed, and for what.
+const NEEDED: [(Fairness, &str, &str); 6] = [
+    (Fairness::MessagesArrive, "lagging-voter", "L1"),
+    (Fairness::ReadsGoOn, "lagging-voter", "L1"),
+    (Fairness::VotersApply, "lagging-voter", "L1"),
+    (Fairness::LocksSettle, "drain", "L3"),
+    (Fairness::ClientsAsk, "far-future", "L2"),
+    (Fairness::RoutesSpread, "far-future", "L2"),
+];
+
 #[test]
-fn without_any_one_fairness_a_job_may_never_end() {
-    for unfair in Fairness::ALL {
-        let options = Options { threads: 2, unfair: Some(*unfair), ..Options::default() };
-        let (report, found) = run(scenario("lagging-voter"), None, &options).expect("the world doesn't panic");
-        let ends = report.liveness.iter().find(|judged| judged.id == "L1").expect("L1 is asked there");
-        assert_eq!(ends.verdict, LivenessVerdict::Violated, "{unfair}");
+fn without_any_one_fairness_something_may_never_come_about() {
+    assert_eq!(NEEDED.map(|(fairness, ..)| fairness).len(), Fairness::ALL.len());
+    for (unfair, place, id) in NEEDED {
+        let options = Options { threads: 2, unfair: Some(unfair), ..Options::default() };
+        let (report, found) = run(scenario(place), None, &options).expect("the world doesn't panic");
+        let judged = report.liveness.iter().find(|judged| judged.id == id).expect("it is asked there");
+        assert_eq!(judged.verdict, LivenessVerdict::Violated, "{unfair}");
         assert!(found.is_some_and(|found| found.end.stem().is_some()), "{unfair}");
     }
 }

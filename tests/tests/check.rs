@@ -72,7 +72,7 @@ fn a_run_that_was_cut_short_goes_on_from_its_checkpoint() {
 fn a_verdict_on_liveness_is_a_line_that_names_what_it_assumes() {
     let place = Place::new();
     let ran = place.run(&["check", "lagging-voter", "--json", "report.json"]);
-    let lines = ["L1 holds, assuming F-MESSAGES, F-PAGES, F-VOTERS", "L4 holds"];
+    let lines = ["L1 holds, assuming F-MESSAGES, F-PAGES, F-LOCKS, F-VOTERS", "L4 holds"];
     for line in lines {
         assert!(ran.stdout.contains(&format!("\nlagging-voter: {line}\n")), "{line:?} is not in {}", ran.stdout);
     }
@@ -98,8 +98,8 @@ fn a_run_that_never_ends_the_job_is_told_drawn_and_replayed() {
     let parts = [
         "lagging-voter: L1 is violated by a run that stops after ",
         "  L1 is violated.\n",
-        "it is fair by F-MESSAGES, F-PAGES.",
-        "lagging-voter: L1 is violated, assuming F-MESSAGES, F-PAGES\n",
+        "it is fair by F-MESSAGES, F-PAGES, F-LOCKS.",
+        "lagging-voter: L1 is violated, assuming F-MESSAGES, F-PAGES, F-LOCKS\n",
     ];
     for part in parts {
         assert!(ran.stdout.contains(part), "{part:?} is not in {}", ran.stdout);
@@ -114,7 +114,7 @@ fn a_run_that_never_ends_the_job_is_told_drawn_and_replayed() {
 #[test]
 fn an_unknown_fairness_is_refused_with_those_there_are() {
     let ran = Place::new().run(&["check", "lagging-voter", "--unfair", "F-LUCK"]);
-    let said = "error: there is no fairness \"F-LUCK\"; there are F-MESSAGES, F-PAGES, F-VOTERS\n";
+    let said = "error: there is no fairness \"F-LUCK\"; there are F-MESSAGES, F-PAGES, F-LOCKS, F-CLIENTS, F-ROUTES, F-VOTERS\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (2, said));
 }
 

@@ -55,7 +55,7 @@ impl Antecedent {
             },
             Property::TxnsAtomic => Antecedent {
                 says: "A transaction committed, and the catalog gives its keys to more than one group.",
-                scenario: None,
+                scenario: Some("straddling-back"),
                 situation: Situation::Where(|world, _, state| has_straddling_txn(world, &world.scene(state))),
             },
             Property::DeletedStaysDeleted => Antecedent {

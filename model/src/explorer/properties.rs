@@ -96,7 +96,7 @@ macro_rules! instances {
 }
 
 const HOLDS: &[Condition] = instances!(holds: 0 1 2 3 4 5 6 7 8 9 10 11);
-const LIVES: &[Condition] = instances!(lives: 0 1);
+const LIVES: &[Condition] = instances!(lives: 0 1 2 3);
 const REACHED: &[Condition] =
     instances!(is_first: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
 static PROPERTIES: LazyLock<Vec<String>> =

@@ -348,13 +348,22 @@ pub const ALL: &[Scenario] = &[
         pinned: Pinned { states: 5_018_409, steps: 14_460_123, depth: 53 },
     },
     Scenario {
-        name: "straddling-deep",
+        name: "straddling-wide",
         purpose: "The straddling transaction with two of its own messages late and one of the migrator's.",
+        class: Class::Standard,
+        bounds: requests::straddling_wide,
+        goals: &[Goal::Ended, Goal::TxnCommitted, Goal::TxnRolledBack, Goal::TxnAcross, Goal::ProofStaged],
+        liveness: &[],
+        pinned: Pinned { states: 10_449_728, steps: 42_219_155, depth: 35 },
+    },
+    Scenario {
+        name: "straddling-deep",
+        purpose: "The straddling transaction with two coordinators, two of its own messages late and one of the migrator's.",
         class: Class::Deep,
         bounds: requests::straddling_deep,
         goals: &[Goal::Ended, Goal::TxnCommitted, Goal::TxnRolledBack, Goal::TxnAcross, Goal::ProofStaged],
         liveness: &[],
-        pinned: Pinned { states: 0, steps: 0, depth: 0 },
+        pinned: Pinned { states: 26_543_254, steps: 147_715_596, depth: 36 },
     },
 ];
 

@@ -20,8 +20,12 @@ pub(super) fn straddling() -> Bounds {
     }
 }
 
-pub(super) fn straddling_deep() -> Bounds {
+pub(super) fn straddling_wide() -> Bounds {
     Bounds { txn_holds: 2, holds: 1, coordinators: 1, reads: vec![reads("a", 5)], latest: Vec::new(), ..straddling() }
+}
+
+pub(super) fn straddling_deep() -> Bounds {
+    Bounds { coordinators: 2, ..straddling_wide() }
 }
 
 pub(super) fn straddling_back() -> Bounds {

@@ -21,6 +21,7 @@ pub(super) fn between(bounds: &Bounds, before: (&Scene, &[u8]), after: (&Scene, 
         group(names, name, before.0.group(name), after.0.group(name), &mut lines);
     }
     people(bounds, before, after, &mut lines);
+    progress(bounds, before.0, after.0, &mut lines);
     network(names, before.0, after.0, &mut lines);
     record(bounds, before.0, after.0, &mut lines);
     lines
@@ -290,6 +291,19 @@ fn people(
         let name = if bounds.migrators == 1 { "migrator".to_owned() } else { format!("migrator {}", migrator + 1) };
         let of_job = if bounds.moves.len() == 1 { String::new() } else { format!(" of job {job}") };
         lines.push(format!("{name} holds epoch {epoch}{of_job}"));
+    }
+}
+
+/// What clients learn about their transactions, key by key.
+fn progress(bounds: &Bounds, before: &Scene, after: &Scene, lines: &mut Vec<String>) {
+    for (txn, (old, new)) in bounds.txns.iter().zip(before.progress.iter().zip(&after.progress)) {
+        for ((key, _), (old, new)) in txn.mutations.iter().zip(old.iter().zip(new)) {
+            if old != new {
+                let id = txn.id();
+                let word = words::progress(*new);
+                lines.push(format!("the client of {} from {} knows {key} as {word}", id.primary, id.start_ts));
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use splitjob_core::key::{RawKey, TxnKey, text};
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Progress;
 use splitjob_core::version::Content;
 
 /// A range of keys: `[m..t)`.
@@ -274,6 +275,17 @@ pub(super) fn txn_command(command: &TxnCommand) -> String {
         TxnAction::Prepare { mutations, .. } => format!("{of} locks: {}", written(mutations)),
         TxnAction::Commit { keys: committed } => format!("{of} commits {} at {}", keys(committed), command.commit_ts),
         TxnAction::Abort { keys: aborted } => format!("{of} aborts {}", keys(aborted)),
+    }
+}
+
+/// What a client knows of its transaction on a key.
+pub(super) fn progress(progress: Progress) -> &'static str {
+    match progress {
+        Progress::Unsent => "not asked for",
+        Progress::Prepared => "locked",
+        Progress::Refused => "not to be had",
+        Progress::Committed => "written",
+        Progress::Aborted => "released",
     }
 }
 

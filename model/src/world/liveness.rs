@@ -89,7 +89,6 @@ impl Liveness {
                     Fairness::MessagesArrive,
                     Fairness::ReadsGoOn,
                     Fairness::LocksSettle,
-                    Fairness::RoutesSpread,
                     Fairness::VotersApply,
                 ],
             },

@@ -12,6 +12,7 @@ use splitjob_core::key::RawKey;
 use splitjob_core::range::KeyRange;
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::Timestamp;
+use splitjob_core::txn::Progress;
 use splitjob_core::version::Content;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Scene {
     pub coordinators: Vec<CatalogVersion>,
     /// Reads with pages to come: which, where, on which voter, and the key that the next page starts at.
     pub open_reads: Vec<OpenPage>,
+    /// How far each transaction of the scenario has come on each of its keys, as its client knows.
+    pub progress: Vec<Vec<Progress>>,
     /// What was decided and told.
     pub record: Record,
 }
@@ -176,6 +179,7 @@ impl World {
             late: network.late.iter().map(|late| (letter(&late.message), late.is_repeated)).collect(),
             coordinators: coordinators.copies.iter().map(|(version, _)| *version).collect(),
             open_reads: self.bounds.groups().flat_map(|group| self.open_pages(state, group)).collect(),
+            progress: self.tables.clients.at(state[slot::CLIENTS]).txns.clone(),
             record: self.record(state),
         }
     }
