@@ -114,7 +114,7 @@ impl Ideal {
         match (lost.as_slice(), new.as_slice(), answered.as_slice()) {
             ([], [], []) => Ok(if next.horizons == self.horizons { Step::None } else { Step::Collect }),
             (lost, [], []) => self.collect(lost, &next.horizons),
-            ([], [(key, at)], []) => self.write(key, *at),
+            ([], [(_, at), ..], []) if new.iter().all(|(_, other)| other == at) => self.write(&new, *at),
             ([], [], [answer]) => self.read(answer),
             ([(key, at), ..], _, _) => Err(Impossible::Lost { key: key.clone(), at: *at }),
             _ => Err(Impossible::NotAStep),
@@ -140,17 +140,18 @@ impl Ideal {
         }
     }
 
-    fn write(&self, key: &Key, at: u64) -> Result<Step, Impossible> {
-        let binds = |answer: &Answer| {
+    /// Versions of one or more keys appear at one timestamp.
+    fn write(&self, new: &[(Key, u64)], at: u64) -> Result<Step, Impossible> {
+        let binds = |key: &Key, answer: &Answer| {
             let last = if answer.returned.len() == answer.places { answer.returned.last() } else { None };
             let reach = last.and_then(|(last, _)| answer.keys.iter().position(|key| key == last));
             let looked_at = &answer.keys[..reach.map_or(answer.keys.len(), |reach| reach + 1)];
             at <= answer.at && looked_at.contains(key)
         };
-        if self.answers.iter().any(binds) {
-            return Err(Impossible::UnderRead { key: key.clone(), at });
+        match new.iter().find(|(key, _)| self.answers.iter().any(|answer| binds(key, answer))) {
+            Some((key, _)) => Err(Impossible::UnderRead { key: key.clone(), at }),
+            None => Ok(Step::Write),
         }
-        Ok(Step::Write)
     }
 
     fn read(&self, answer: &Answer) -> Result<Step, Impossible> {

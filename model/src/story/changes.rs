@@ -39,6 +39,11 @@ fn catalog(names: Names, before: &Scene, after: &Scene, lines: &mut Vec<String>)
     if old != new {
         lines.push(format!("catalog v{} → v{}: {}", old.version, new.version, words::routes(names, new)));
     }
+    match (before.catalog.lacking(0), after.catalog.lacking(0)) {
+        (None, Some(node)) => lines.push(format!("node {node} can't run the protocol")),
+        (Some(node), None) => lines.push(format!("node {node} can run the protocol")),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
     for old in before.catalog.live_jobs() {
         match after.catalog.job(old.id) {
             Some(new) => job(old, new, lines),
