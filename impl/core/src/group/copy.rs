@@ -12,7 +12,6 @@ use crate::key::{Bracket, BracketId, RawInterval, RawKey, bracket_ids, export_pl
 use crate::range::KeyRange;
 use crate::store::{Direction, Keyspace, Row, VersionStore};
 use crate::timestamp::Timestamp;
-use crate::version::Version;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -256,9 +255,7 @@ impl<S: VersionStore> Group<S> {
         if gates.stands(Gate::BatchDedup) && round < guards.imported.round {
             return Ok(Outcome::Unchanged);
         }
-        if self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here())
-            && gates.stands(Gate::BatchDedup)
-        {
+        if self.serves(&command.range) && gates.stands(Gate::BatchDedup) {
             return Ok(Outcome::Unchanged);
         }
         let mut progress = guards.imported.within(round);
@@ -315,10 +312,4 @@ fn check_rows(batch: &BracketBatch, range: &KeyRange) -> Result<(), Rejection> {
         Some(row) => Err(Rejection::ForeignRow { key: row.key.clone() }),
         None => Ok(()),
     }
-}
-
-/// The versions of a key that a collection at `through` removes, given all of them newest first.
-pub(super) fn collectable(newest_first: &[Version], through: Timestamp) -> &[Version] {
-    let kept = newest_first.iter().position(|version| version.commit_ts <= through);
-    kept.map_or(&[], |newest_at_or_below| &newest_first[newest_at_or_below + 1..])
 }

@@ -304,8 +304,7 @@ impl<S: VersionStore> Group<S> {
             return Ok(Outcome::Unchanged);
         }
         let is_target = self.jobs.get(&job).is_some_and(|guards| guards.target().is_some());
-        let is_here = self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here());
-        let has_staged = is_target && !is_here && self.first_staged(&command.range).is_some();
+        let has_staged = is_target && !self.serves(&command.range) && self.first_staged(&command.range).is_some();
         if !gates.passes(Gate::CloseLeavesNoStagedRow, !has_staged) {
             return Err(Rejection::StagedRowsLeft);
         }

@@ -115,7 +115,8 @@ impl<S: VersionStore> Group<S> {
         }
     }
 
-    fn serves(&self, range: &KeyRange) -> bool {
+    /// Whether the group serves a part of the range.
+    pub(super) fn serves(&self, range: &KeyRange) -> bool {
         self.ownership.within(range).any(|(_, ownership)| ownership.is_here())
     }
 }

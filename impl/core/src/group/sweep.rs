@@ -2,7 +2,7 @@
 
 use super::Group;
 use super::command::{JobCommand, Outcome, RowPosition};
-use super::copy::{collectable, plan, spans};
+use super::copy::{plan, spans};
 use super::guards::{Role, SourceGuards};
 use super::ownership::Ownership;
 use super::rejection::Rejection;
@@ -73,8 +73,7 @@ impl<S: VersionStore> Group<S> {
         limit: u64,
         gates: Gates,
     ) -> Result<Outcome, Rejection> {
-        let is_here = self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here());
-        if is_here && gates.stands(Gate::MovedBeforeClear) {
+        if self.serves(&command.range) && gates.stands(Gate::MovedBeforeClear) {
             return Err(Rejection::WrongOwnership);
         }
         let rows = self.rows_of(&command.range, limit, gates);
@@ -95,8 +94,7 @@ impl<S: VersionStore> Group<S> {
         limit: u64,
         gates: Gates,
     ) -> Result<Outcome, Rejection> {
-        let is_here = self.ownership.within(&command.range).any(|(_, ownership)| ownership.is_here());
-        if is_here {
+        if self.serves(&command.range) {
             return Err(Rejection::WrongOwnership);
         }
         let guards = self.target_guards(command)?;
@@ -167,4 +165,10 @@ impl<S: VersionStore> Group<S> {
         let mut met = self.jobs.values().filter(|guards| guards.range.contains(&at));
         gates.stands(Gate::RetentionPin) && met.any(|guards| guards.source().is_some_and(pins))
     }
+}
+
+/// The versions of a key that a collection at `through` removes, given all of them newest first.
+fn collectable(newest_first: &[Version], through: Timestamp) -> &[Version] {
+    let kept = newest_first.iter().position(|version| version.commit_ts <= through);
+    kept.map_or(&[], |newest_at_or_below| &newest_first[newest_at_or_below + 1..])
 }
