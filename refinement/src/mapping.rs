@@ -5,7 +5,7 @@
 
 use crate::ideal::{Answer, Ideal, Says};
 use splitjob_core::key::{RawInterval, RawKey};
-use splitjob_core::store::{Direction, Keyspace, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, VersionReader};
 use splitjob_core::version::Content;
 use splitjob_model::world::view::{ReadRecord, Scene};
 use splitjob_model::world::{Bounds, Look, State, World};

@@ -1,5 +1,6 @@
 //! What a data group asks of the store that holds its versions, and the smallest store that answers.
 
+use crate::group::Window;
 use crate::key::{RawInterval, RawKey};
 use crate::timestamp::Timestamp;
 use crate::txn::Lock;
@@ -36,10 +37,11 @@ pub struct Row {
     pub version: Version,
 }
 
-/// The store of a group: versions by keyspace, raw key and commit timestamp.
+/// What can be read of a group's store: versions by keyspace, raw key and commit timestamp.
 ///
 /// The order of keys is that of their bytes, also where one is a prefix of another; the versions of a key are adjacent.
-pub trait VersionStore {
+/// A snapshot of a store can be read while the store goes on changing: exports are made from one.
+pub trait VersionReader {
     /// The newest version of the key with `commit_ts <= at`.
     fn newest_at(&self, space: Keyspace, key: &RawKey, at: Timestamp) -> Option<Version>;
 
@@ -56,11 +58,13 @@ pub trait VersionStore {
         direction: Direction,
     ) -> Box<dyn Iterator<Item = Row> + 'a>;
 
-    /// Stores the version; a version of the same key and timestamp is replaced.
-    fn put(&mut self, space: Keyspace, key: &RawKey, version: &Version);
-
-    /// Removes the version physically; says whether it was there.
-    fn remove(&mut self, space: Keyspace, key: &RawKey, commit_ts: Timestamp) -> bool;
+    /// As [`VersionReader::walk`] over live rows, keys ascending; rows outside the window may be left out.
+    ///
+    /// A store that knows what was written lately answers without looking at the rest, so that the last copy of a range
+    /// costs what it carries, however large the range is (P4).
+    fn walk_window<'a>(&'a self, interval: &RawInterval, _window: Window) -> Box<dyn Iterator<Item = Row> + 'a> {
+        self.walk(Keyspace::Live, interval, Direction::Forward)
+    }
 
     /// The lock on the key.
     fn lock(&self, key: &RawKey) -> Option<Lock>;
@@ -69,6 +73,15 @@ pub trait VersionStore {
     ///
     /// A lock is stored under the raw key that it locks, which may sort far from where it routes (K2).
     fn locks<'a>(&'a self, interval: &RawInterval) -> Box<dyn Iterator<Item = (RawKey, Lock)> + 'a>;
+}
+
+/// The store of a group, as `apply` changes it.
+pub trait VersionStore: VersionReader {
+    /// Stores the version; a version of the same key and timestamp is replaced.
+    fn put(&mut self, space: Keyspace, key: &RawKey, version: &Version);
+
+    /// Removes the version physically; says whether it was there.
+    fn remove(&mut self, space: Keyspace, key: &RawKey, commit_ts: Timestamp) -> bool;
 
     /// Locks the key; a lock that stands on it is replaced.
     fn put_lock(&mut self, key: &RawKey, lock: &Lock);
@@ -114,7 +127,7 @@ fn rows_of<'a>(key: &'a RawKey, versions: &'a Versions) -> impl Iterator<Item = 
     })
 }
 
-impl VersionStore for MemoryStore {
+impl VersionReader for MemoryStore {
     fn newest_at(&self, space: Keyspace, key: &RawKey, at: Timestamp) -> Option<Version> {
         let (Reverse(commit_ts), content) = self.space(space).get(key)?.range(Reverse(at)..).next()?;
         Some(Version { commit_ts: *commit_ts, content: content.clone() })
@@ -136,6 +149,19 @@ impl VersionStore for MemoryStore {
         }
     }
 
+    fn lock(&self, key: &RawKey) -> Option<Lock> {
+        self.locks.get(key).cloned()
+    }
+
+    fn locks<'a>(&'a self, interval: &RawInterval) -> Box<dyn Iterator<Item = (RawKey, Lock)> + 'a> {
+        if interval.is_empty() {
+            return Box::new(std::iter::empty());
+        }
+        Box::new(self.locks.range(bounds(interval)).map(|(key, lock)| (key.clone(), lock.clone())))
+    }
+}
+
+impl VersionStore for MemoryStore {
     fn put(&mut self, space: Keyspace, key: &RawKey, version: &Version) {
         let versions = self.space_mut(space).entry(key.clone()).or_default();
         versions.insert(Reverse(version.commit_ts), version.content.clone());
@@ -149,17 +175,6 @@ impl VersionStore for MemoryStore {
             keys.remove(key);
         }
         removed
-    }
-
-    fn lock(&self, key: &RawKey) -> Option<Lock> {
-        self.locks.get(key).cloned()
-    }
-
-    fn locks<'a>(&'a self, interval: &RawInterval) -> Box<dyn Iterator<Item = (RawKey, Lock)> + 'a> {
-        if interval.is_empty() {
-            return Box::new(std::iter::empty());
-        }
-        Box::new(self.locks.range(bounds(interval)).map(|(key, lock)| (key.clone(), lock.clone())))
     }
 
     fn put_lock(&mut self, key: &RawKey, lock: &Lock) {

@@ -8,7 +8,7 @@ use splitjob_core::catalog::Advance;
 use splitjob_core::group::{Adoption, GroupCommand, JobAction, Outcome, Ownership, Rejection};
 use splitjob_core::job::{FailReason, JobOptions, PhaseName, Step};
 use splitjob_core::key::{RawKey, RoutingKey};
-use splitjob_core::store::{Keyspace, VersionStore};
+use splitjob_core::store::{Keyspace, VersionReader};
 use splitjob_core::timestamp::{PhysicalMs, Timestamp};
 
 #[test]
@@ -32,7 +32,8 @@ fn a_rollback_record_stays_under_the_ceiling() {
 #[test]
 fn a_collection_stays_under_the_ceiling() {
     let mut cluster = Cluster::new();
-    let _ = cluster.apply(SOURCE, &GroupCommand::Collect { through: Timestamp::MAX });
+    let _ = cluster
+        .apply(SOURCE, &GroupCommand::Collect { through: Timestamp::MAX, from: RawKey::default(), limit: u64::MAX });
     assert_ne!(cluster.group(SOURCE).clock_floor(), Timestamp::MAX, "no clock can follow");
 }
 

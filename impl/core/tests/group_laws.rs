@@ -141,7 +141,7 @@ fn command() -> impl Strategy<Value = GroupCommand> {
         }),
         2 => bind,
         2 => adoption().prop_map(GroupCommand::Adopt),
-        1 => timestamp().prop_map(|through| GroupCommand::Collect { through }),
+        1 => timestamp().prop_map(|through| GroupCommand::Collect { through, from: RawKey::default(), limit: u64::MAX }),
         8 => job,
     ]
 }

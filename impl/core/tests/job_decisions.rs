@@ -204,7 +204,12 @@ fn the_floor_is_above_everything_imported_committed_and_read() {
 #[test]
 fn the_horizon_moves_with_the_range() {
     let mut cluster = Cluster::with_job_in(PhaseName::Planned);
-    cluster.apply(SOURCE, &GroupCommand::Collect { through: ts(4) }).expect("a collection is never refused");
+    cluster
+        .apply(
+            SOURCE,
+            &GroupCommand::Collect { through: ts(4), from: splitjob_core::key::RawKey::default(), limit: u64::MAX },
+        )
+        .expect("a collection is never refused");
     cluster.run_to(PhaseName::Done);
     assert_eq!(cluster.read(TARGET, "m", 3), Err(Rejection::ReadTooOld { horizon: ts(4) }));
 }

@@ -109,7 +109,9 @@ fn unstamped_read() -> Rejection {
 fn collected_read() -> Rejection {
     let mut cluster = Cluster::new();
     cluster.write("m", 20).expect("the key is free");
-    cluster.apply(SOURCE, &GroupCommand::Collect { through: ts(10) }).expect("a collection is never refused");
+    cluster
+        .apply(SOURCE, &GroupCommand::Collect { through: ts(10), from: RawKey::default(), limit: u64::MAX })
+        .expect("a collection is never refused");
     refusal(cluster.read(SOURCE, "m", 9))
 }
 

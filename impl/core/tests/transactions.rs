@@ -9,7 +9,7 @@ use splitjob_core::gate::Gates;
 use splitjob_core::group::{Outcome, Rejection};
 use splitjob_core::job::{PhaseName, Step, WaitingFor};
 use splitjob_core::key::RawKey;
-use splitjob_core::store::{Keyspace, VersionStore};
+use splitjob_core::store::{Keyspace, VersionReader};
 use splitjob_core::txn::{ResolveStep, TxnId, TxnStatus, resolve};
 
 const COMMITTED_AT_9: Result<Outcome, Rejection> = Ok(Outcome::Committed { commit_ts: ts(9) });

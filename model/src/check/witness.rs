@@ -8,7 +8,7 @@ use crate::world::view::{GroupScene, Scene};
 use crate::world::{Action, DataGroup, Goal, Journey, Look, Property, Situation, State, Worker, World};
 use splitjob_core::job::PhaseName;
 use splitjob_core::key::{RawInterval, RawKey};
-use splitjob_core::store::{Direction, Keyspace, Row, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, Row, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
 use std::collections::BTreeSet;

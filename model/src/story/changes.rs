@@ -8,7 +8,7 @@ use splitjob_core::group::{BracketProgress, Floors, Group, JobGuards, Ownership,
 use splitjob_core::job::{Phase, SplitJob};
 use splitjob_core::key::{RawInterval, RawKey};
 use splitjob_core::range::KeyRange;
-use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::txn::Lock;
 

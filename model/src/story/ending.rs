@@ -6,7 +6,7 @@ use crate::world::view::{Misdeed, ReadRecord, Scene};
 use crate::world::{Leftover, Property, World};
 use splitjob_core::group::Group;
 use splitjob_core::key::{RawInterval, RawKey};
-use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::version::Content;
 

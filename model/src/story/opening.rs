@@ -6,7 +6,7 @@ use crate::world::view::Scene;
 use crate::world::{Action, Bounds, DataGroup, Start, State, World};
 use splitjob_core::group::Group;
 use splitjob_core::key::RawInterval;
-use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionReader};
 
 /// Who is there, and what moves: one sentence or two.
 pub(super) fn cast(bounds: &Bounds) -> String {

@@ -6,7 +6,7 @@ use crate::world::view::{GroupScene, Scene};
 use crate::world::{Bounds, DataGroup};
 use splitjob_core::group::{Group, JobGuards};
 use splitjob_core::key::RawInterval;
-use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, MemoryStore, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 
 /// The state, a line for each component. `seats` says for each place of a coordinator who sits there.

@@ -237,7 +237,7 @@ pub(super) fn group_command(command: &GroupCommand) -> String {
         GroupCommand::RaiseCeiling { ceiling } => format!("take timestamps up to {ceiling} ms"),
         GroupCommand::BindRead(request) => format!("bind reads at {}", request.read_ts),
         GroupCommand::Adopt(adoption) => format!("follow catalog v{}", adoption.version),
-        GroupCommand::Collect { through } => format!("collect old versions up to {through}"),
+        GroupCommand::Collect { through, .. } => format!("collect old versions up to {through}"),
         GroupCommand::Job(command) => job_action(command),
     }
 }

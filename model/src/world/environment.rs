@@ -13,6 +13,7 @@ use splitjob_core::gate::Gate;
 use splitjob_core::group::{Adoption, GroupCommand};
 use splitjob_core::id::NodeId;
 use splitjob_core::job::SplitJob;
+use splitjob_core::key::RawKey;
 use splitjob_core::key::RoutingKey;
 use std::collections::BTreeMap;
 
@@ -236,7 +237,11 @@ impl World {
                 continue;
             }
             let through = collection.through;
-            let command = self.tables.commands.intern(GroupCommand::Collect { through });
+            let command = self.tables.commands.intern(GroupCommand::Collect {
+                through,
+                from: RawKey::default(),
+                limit: u64::MAX,
+            });
             if let Appended::Changed(mut after) = self.append(worker, state, group, command) {
                 let control = Control { collected: control.collected | 1 << index, ..control.clone() };
                 after[slot::CONTROL] = self.tables.controls.intern(control);

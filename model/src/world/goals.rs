@@ -13,7 +13,7 @@ use splitjob_core::id::JobId;
 use splitjob_core::job::{Phase, PhaseName, SplitJob};
 use splitjob_core::key::{RawInterval, RawKey, TxnKey};
 use splitjob_core::range::KeyRange;
-use splitjob_core::store::{Direction, Keyspace, Row, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, Row, VersionReader};
 
 impl World {
     /// The goals that the state reaches, as a set of bits.

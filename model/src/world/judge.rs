@@ -12,7 +12,7 @@ use splitjob_core::catalog::{Catalog, RouteState, Routes};
 use splitjob_core::id::JobId;
 use splitjob_core::job::{Phase, SplitJob};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey, TxnKey};
-use splitjob_core::store::{Direction, Keyspace, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 
 impl World {

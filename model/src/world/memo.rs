@@ -400,7 +400,8 @@ impl World {
                 let guards = self.tables.groups.at(target).jobs().get(&job.id).and_then(JobGuards::target);
                 let progress = guards.map(|target| target.imported.within(order.round)).unwrap_or_default();
                 let source = self.tables.groups.at(source);
-                let batches = next_import(source, &job.range, order.window, &progress, &job.options, self.gates);
+                let batches =
+                    next_import(source.store(), &job.range, order.window, &progress, &job.options, self.gates);
                 let action = JobAction::Import { round: order.round, batches };
                 Some(job_message(DataGroup::of(job.target), job, action))
             }

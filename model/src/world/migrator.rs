@@ -200,7 +200,7 @@ impl World {
         let guards = target.jobs().get(&job.id).and_then(JobGuards::target);
         let imported = guards.map(|target| target.imported.clone()).unwrap_or_default();
         let progress = imported.after(round, batches);
-        let batches = next_import(source, &job.range, window, &progress, &job.options, self.gates);
+        let batches = next_import(source.store(), &job.range, window, &progress, &job.options, self.gates);
         if batches.is_empty() {
             return;
         }

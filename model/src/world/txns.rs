@@ -13,7 +13,7 @@ use splitjob_core::coordinator::{self, Retry, after_refusal};
 use splitjob_core::group::{GroupCommand, Mutation, Rejection, TxnAction, TxnCommand};
 use splitjob_core::id::CatalogVersion;
 use splitjob_core::key::RawKey;
-use splitjob_core::store::VersionStore;
+use splitjob_core::store::VersionReader;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::txn::{self, Lock, Participant, Progress, ResolveStep, TxnId};
 use splitjob_core::version::Version;

@@ -6,9 +6,11 @@
 mod advance;
 mod command;
 mod route;
+mod state;
 
 pub use command::{Advance, AdvanceJob, CatalogCommand, CatalogOutcome, CatalogRejection, NodeReport, StartJob};
-pub use route::{Route, RouteState, Routes};
+pub use route::{PartitionError, Route, RouteState, Routes};
+pub use state::CatalogState;
 
 use crate::coordinator::{Routed, route_range};
 use crate::gate::{Gate, Gates};

@@ -6,6 +6,7 @@ use crate::persistent::OrdMap;
 use crate::range::KeyRange;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Whether a route takes writes (C3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +50,14 @@ impl Route {
     }
 }
 
+/// Routes that are no partition of the key space (C1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the routes don't cover every key exactly once: look at route {route}")]
+pub struct PartitionError {
+    /// The first route that doesn't start where the one before ends, or the last if keys are left over.
+    pub route: RouteId,
+}
+
 /// The routes at one catalog version: what coordinators and groups hold copies of (C1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Routes {
@@ -73,6 +82,27 @@ impl Routes {
         let mut by_start = OrdMap::new();
         by_start.insert(route.range.start().clone(), route);
         Routes { version: CatalogVersion(1), by_start }
+    }
+
+    /// These routes, in the order of their ranges, at this version (C1).
+    ///
+    /// # Errors
+    /// [`PartitionError`] unless they cover every key exactly once.
+    pub fn new(version: CatalogVersion, routes: Vec<Route>) -> Result<Routes, PartitionError> {
+        let mut at = Some(RoutingKey::default());
+        for route in &routes {
+            match at {
+                Some(expected) if expected == *route.range.start() => {}
+                Some(_) | None => return Err(PartitionError { route: route.id }),
+            }
+            at = route.range.end().cloned();
+        }
+        match (at, routes.last()) {
+            (None, Some(_)) => {}
+            (_, last) => return Err(PartitionError { route: last.map_or(RouteId(0), |route| route.id) }),
+        }
+        let by_start = routes.into_iter().map(|route| (route.range.start().clone(), route)).collect();
+        Ok(Routes { version, by_start })
     }
 
     /// The routes in the order of their ranges.

@@ -24,10 +24,14 @@ pub enum GroupCommand {
     BindRead(BindRead),
     /// Adopts what the catalog says about this group (O1).
     Adopt(Adoption),
-    /// Collects versions that no read at or above the timestamp can see.
+    /// Collects versions that no read at or above the timestamp can see, in bounded entries.
     Collect {
         /// Reads below it are refused afterwards.
         through: Timestamp,
+        /// The least raw key to look at: where the entry before left off.
+        from: RawKey,
+        /// The most rows to look at; the versions of a key are never torn apart.
+        limit: u64,
     },
     /// Lets timestamps up to a physical time be written and bound (T3).
     RaiseCeiling {
@@ -255,6 +259,8 @@ pub enum Outcome {
     Collected {
         /// How many.
         removed: u64,
+        /// Where the next entry goes on; absent when everything was looked at.
+        next: Option<RawKey>,
     },
     /// The guard stands.
     Armed,

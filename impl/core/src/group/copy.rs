@@ -10,7 +10,7 @@ use crate::id::{BatchSeq, CopyRound};
 use crate::job::JobOptions;
 use crate::key::{Bracket, BracketId, RawInterval, RawKey, bracket_ids, export_plan, route_key};
 use crate::range::KeyRange;
-use crate::store::{Direction, Keyspace, Row, VersionStore};
+use crate::store::{Keyspace, Row, VersionReader, VersionStore};
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -132,9 +132,9 @@ pub(super) fn plan(range: &KeyRange, gates: Gates) -> Vec<Bracket> {
 
 /// The next batches of a pass, in the order of the plan, within the job's bounds for one entry (K3, P2, P4).
 ///
-/// Empty when the pass is complete.
-pub fn next_import<S: VersionStore>(
-    source: &Group<S>,
+/// `source` is the source's store, or a snapshot of it that was taken after the pass began. Empty when the pass is complete.
+pub fn next_import(
+    source: &impl VersionReader,
     range: &KeyRange,
     window: Window,
     progress: &ImportProgress,
@@ -184,8 +184,8 @@ fn size(row: &Row) -> u64 {
     (row.key.as_bytes().len() + value) as u64
 }
 
-fn export_bracket<S: VersionStore>(
-    source: &Group<S>,
+fn export_bracket(
+    source: &impl VersionReader,
     bracket: &Bracket,
     range: &KeyRange,
     window: Window,
@@ -201,7 +201,7 @@ fn export_bracket<S: VersionStore>(
         done: true,
     };
     let rows = spans(bracket, at.cursor.as_ref().map(|cursor| &cursor.key));
-    let rows = rows.iter().flat_map(|span| source.store().walk(Keyspace::Live, span, Direction::Forward));
+    let rows = rows.iter().flat_map(|span| source.walk_window(span, window));
     for row in rows.filter(|row| at.cursor.as_ref().is_none_or(|cursor| cursor.precedes(row))) {
         if budget.is_spent() {
             batch.done = false;

@@ -139,6 +139,21 @@ pub struct ClosedJobs {
 }
 
 impl ClosedJobs {
+    /// The set of every job below `below`, and of `exact`.
+    pub fn new(below: JobId, exact: impl IntoIterator<Item = JobId>) -> ClosedJobs {
+        ClosedJobs { below, exact: exact.into_iter().filter(|job| *job >= below).collect() }
+    }
+
+    /// Every job below it has ended.
+    pub fn below(&self) -> JobId {
+        self.below
+    }
+
+    /// The jobs from there on that have ended here.
+    pub fn exact(&self) -> &BTreeSet<JobId> {
+        &self.exact
+    }
+
     /// Whether the job has ended here.
     pub fn contains(&self, job: JobId) -> bool {
         job < self.below || self.exact.contains(&job)

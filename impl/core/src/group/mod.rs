@@ -11,6 +11,7 @@ mod ownership;
 mod prefix;
 mod read;
 mod rejection;
+mod state;
 mod status;
 mod sweep;
 mod txn;
@@ -24,9 +25,10 @@ pub use copy::{BracketBatch, BracketProgress, Cursor, CursorTag, ImportProgress,
 pub use guards::{
     ClosedJobs, JobGuards, Promotion, ReadFence, Readiness, Role, SourceGuards, TargetGuards, WriteTracker,
 };
-pub use ownership::{Adoption, Floors, Ownership, OwnershipMap, Purpose};
+pub use ownership::{Adoption, Floors, Ownership, OwnershipMap, Purpose, SegmentsError};
 pub use read::{LatestRequest, ReadAnswer, ReadRequest, ReadShape, SeenRow};
 pub use rejection::Rejection;
+pub use state::GroupState;
 pub use status::{GroupStatus, VoterReport};
 
 use crate::catalog::Routes;
@@ -160,7 +162,7 @@ impl<S: VersionStore> Group<S> {
             GroupCommand::Txn(command) => self.txn(command, context),
             GroupCommand::BindRead(request) => self.bind_read(request, context.gates),
             GroupCommand::Adopt(adoption) => self.check_adoption(adoption, context.gates),
-            GroupCommand::Collect { through } => self.collect(*through, context.gates),
+            GroupCommand::Collect { through, from, limit } => self.collect(*through, from, *limit, context.gates),
             GroupCommand::RaiseCeiling { ceiling } => Ok(self.raise_ceiling(*ceiling)),
             GroupCommand::Job(command) => self.apply_job(command, context.gates),
         }

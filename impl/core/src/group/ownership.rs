@@ -11,6 +11,7 @@ use crate::range::KeyRange;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use thiserror::Error;
 
 /// What a group may do with a range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +96,27 @@ impl OwnershipMap {
         OwnershipMap { by_start: BTreeMap::from([(RoutingKey::default(), ownership)]) }
     }
 
+    /// The map with these segments, each from its key up to the next one's.
+    ///
+    /// # Errors
+    /// [`SegmentsError`] unless the first segment starts at the least key and every later one above the one before.
+    pub fn from_segments(segments: Vec<(RoutingKey, Ownership)>) -> Result<OwnershipMap, SegmentsError> {
+        if segments.first().is_none_or(|(start, _)| !start.is_empty()) {
+            return Err(SegmentsError::NotFromTheLeastKey);
+        }
+        if let Some(pair) = segments.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
+            return Err(SegmentsError::NotAscending { start: pair[1].0.clone() });
+        }
+        let mut map = OwnershipMap { by_start: segments.into_iter().collect() };
+        map.join_equal_neighbours();
+        Ok(map)
+    }
+
+    /// The segments, each from its key up to the next one's.
+    pub fn segments(&self) -> impl Iterator<Item = (&RoutingKey, &Ownership)> {
+        self.by_start.iter()
+    }
+
     /// The parts of the range and what the group may do with each, in order.
     pub fn within<'a>(&'a self, range: &'a KeyRange) -> impl Iterator<Item = (KeyRange, &'a Ownership)> {
         let first = self.by_start.range(..=range.start()).next_back().expect("the map covers every key").0;
@@ -133,6 +155,20 @@ impl OwnershipMap {
             differs
         });
     }
+}
+
+/// Why segments are no ownership map.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SegmentsError {
+    /// Keys at the start are left out.
+    #[error("the first segment must start at the least key, the empty one")]
+    NotFromTheLeastKey,
+    /// A segment doesn't start above the one before.
+    #[error("segment {start:?} doesn't start above the one before it")]
+    NotAscending {
+        /// Where it starts.
+        start: RoutingKey,
+    },
 }
 
 /// What the catalog says, in the form in which a group's log carries it (O1).

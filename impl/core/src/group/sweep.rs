@@ -133,21 +133,44 @@ impl<S: VersionStore> Group<S> {
     }
 
     /// Removes versions that no read at or above `through` can see, except where a pin keeps them (G2).
-    pub(super) fn collect(&mut self, through: Timestamp, gates: Gates) -> Result<Outcome, Rejection> {
-        if through <= self.collected_through {
+    ///
+    /// Reads below are refused from the first entry on; the further ones of the same pass remove what it left.
+    pub(super) fn collect(
+        &mut self,
+        through: Timestamp,
+        from: &RawKey,
+        limit: u64,
+        gates: Gates,
+    ) -> Result<Outcome, Rejection> {
+        let is_first = from.is_empty();
+        if through < self.collected_through || (is_first && through == self.collected_through) {
             return Ok(Outcome::Unchanged);
         }
         self.check_ceiling(through, gates)?;
-        let doomed = self.collectable_rows(through, gates);
+        let (rows, next) = self.whole_keys(from, limit);
+        let doomed = self.collectable_rows(&rows, through, gates);
         for (key, commit_ts) in &doomed {
             self.store.remove(Keyspace::Live, key, *commit_ts);
         }
         self.collected_through = through;
-        Ok(Outcome::Collected { removed: doomed.len() as u64 })
+        Ok(Outcome::Collected { removed: doomed.len() as u64, next })
     }
 
-    fn collectable_rows(&self, through: Timestamp, gates: Gates) -> Vec<(RawKey, Timestamp)> {
-        let rows: Vec<Row> = self.store.walk(Keyspace::Live, &RawInterval::all(), Direction::Forward).collect();
+    /// Live rows from a key on, at least `limit` if there are as many, and the key after the last of them.
+    fn whole_keys(&self, from: &RawKey, limit: u64) -> (Vec<Row>, Option<RawKey>) {
+        let interval = RawInterval { start: from.clone(), end: None };
+        let mut rows: Vec<Row> = Vec::new();
+        for row in self.store.walk(Keyspace::Live, &interval, Direction::Forward) {
+            let is_new_key = rows.last().is_none_or(|last| last.key != row.key);
+            if is_new_key && rows.len() as u64 >= limit {
+                return (rows, Some(row.key));
+            }
+            rows.push(row);
+        }
+        (rows, None)
+    }
+
+    fn collectable_rows(&self, rows: &[Row], through: Timestamp, gates: Gates) -> Vec<(RawKey, Timestamp)> {
         let by_key = rows.chunk_by(|one, next| one.key == next.key);
         let mut doomed = Vec::new();
         for versions_of_key in by_key.filter(|rows| !self.is_pinned(&rows[0].key, gates)) {

@@ -14,7 +14,7 @@ use splitjob_core::job::{
 };
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
-use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionStore};
+use splitjob_core::store::{Direction, Keyspace, MemoryStore, Row, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_core::txn::TxnId;
 use splitjob_core::version::Content;
@@ -192,7 +192,7 @@ impl Cluster {
         let target = self.group(job.target).jobs().get(&job.id).and_then(JobGuards::target);
         let progress = target.map(|target| target.imported.clone()).unwrap_or_default().within(order.round);
         let source = self.group(job.source);
-        let batches = next_import(source, &job.range, order.window, &progress, &job.options, Gates::all());
+        let batches = next_import(source.store(), &job.range, order.window, &progress, &job.options, Gates::all());
         JobAction::Import { round: order.round, batches }
     }
 

@@ -15,7 +15,7 @@ use splitjob_core::id::{GroupId, JobId};
 use splitjob_core::job::{JobOptions, PhaseName, Step};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey};
 use splitjob_core::range::KeyRange;
-use splitjob_core::store::{Direction, VersionStore};
+use splitjob_core::store::{Direction, VersionReader};
 use splitjob_core::txn::{Participant, Progress, ResolveStep, TxnId, TxnStep, next_steps, resolve};
 use splitjob_core::version::Content;
 
@@ -111,7 +111,8 @@ impl Simulation {
             }
             Event::Collect { back } => {
                 let through = ts(self.next_ts.saturating_sub(back + 8));
-                let _ = self.apply(SOURCE, &GroupCommand::Collect { through });
+                let _ =
+                    self.apply(SOURCE, &GroupCommand::Collect { through, from: RawKey::default(), limit: u64::MAX });
             }
             Event::SetClock { to } => self.cluster.clock = ts(to),
             Event::SpendBudget => self.cluster.now_ms += 10_000,
