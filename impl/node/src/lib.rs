@@ -1,0 +1,1 @@
+//! A server: Raft groups, coordinator, migrator, and the edge that connects them to sockets and disks.

@@ -1,0 +1,1 @@
+//! The multi-version store on disk, and the logs of Raft groups.

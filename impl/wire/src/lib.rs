@@ -1,0 +1,3 @@
+//! Protobuf messages, gRPC services and durable codecs of the split job protocol.
+
+pub mod peer;
