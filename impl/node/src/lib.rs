@@ -1,1 +1,6 @@
 //! A server: Raft groups, coordinator, migrator, and the edge that connects them to sockets and disks.
+
+pub mod api;
+pub mod desk;
+pub mod io;
+pub mod work;
