@@ -3,4 +3,5 @@
 pub mod api;
 pub mod desk;
 pub mod io;
+pub mod migrator;
 pub mod work;
