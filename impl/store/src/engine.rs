@@ -1,0 +1,119 @@
+//! The one place that opens redb and reads its errors.
+
+use crate::error::StoreError;
+use redb::{
+    BackendError, Builder, CommitError, Database, DatabaseError, StorageBackend, StorageError, TableError,
+    TransactionError,
+};
+use std::io;
+use std::ops::Bound;
+
+/// Opens a file, or makes it one of redb's if it is empty.
+///
+/// The whole file is checked: redb trusts pages that it didn't just write, so a damaged branch would hide rows and a
+/// damaged page could make it panic. That takes time in proportion to the file.
+pub(crate) fn open(disk: &dyn crate::Disk, name: &str, cache_bytes: usize) -> Result<Database, StoreError> {
+    let backend = Shared(disk.open(name)?);
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes).set_check_integrity_on_open(true);
+    builder.create_with_backend(backend).map_err(|error| database_error("open", name, error))
+}
+
+pub(crate) fn database_error(what: &'static str, name: &str, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::Busy { name: name.to_owned() },
+        DatabaseError::Storage(error) => storage_error(what, name, error),
+        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
+    }
+}
+
+pub(crate) fn storage_error(what: &'static str, name: &str, error: StorageError) -> StoreError {
+    match error {
+        StorageError::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(name, error.to_string()),
+        StorageError::Io(error) => StoreError::io(what, name, &error),
+        StorageError::Corrupted(why) => damaged(name, why),
+        StorageError::ValueTooLarge(bytes) => {
+            StoreError::TooLarge { what: "record", bytes, limit: crate::MAX_VALUE_BYTES }
+        }
+        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
+    }
+}
+
+pub(crate) fn table_error(what: &'static str, name: &str, error: TableError) -> StoreError {
+    match error {
+        TableError::Storage(error) => storage_error(what, name, error),
+        error => damaged(name, error.to_string()),
+    }
+}
+
+pub(crate) fn transaction_error(what: &'static str, name: &str, error: TransactionError) -> StoreError {
+    match error {
+        TransactionError::Storage(error) => storage_error(what, name, error),
+        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
+    }
+}
+
+pub(crate) fn commit_error(what: &'static str, name: &str, error: CommitError) -> StoreError {
+    match error {
+        CommitError::Storage(error) => storage_error(what, name, error),
+        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
+    }
+}
+
+fn damaged(name: &str, why: String) -> StoreError {
+    StoreError::Corrupt { name: name.to_owned(), table: "pages", key: "(unknown)".to_owned(), why }
+}
+
+/// A disk's backend, as redb takes it. Everything is passed on, locks too: their defaults would leave the file unlocked.
+#[derive(Debug)]
+struct Shared(Box<dyn StorageBackend>);
+
+impl StorageBackend for Shared {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}
