@@ -123,6 +123,16 @@ impl<S: VersionStore> Group<S> {
         self.read_bound
     }
 
+    /// Timestamps up to this millisecond can be written and bound (T3).
+    pub fn ceiling(&self) -> PhysicalMs {
+        self.ceiling
+    }
+
+    /// Versions that only reads below it could see may be gone (G2).
+    pub fn collected_through(&self) -> Timestamp {
+        self.collected_through
+    }
+
     /// The timestamp that a voter's clock must have observed before it issues one or admits a write: the full value,
     /// logical half included (T4).
     pub fn clock_floor(&self) -> Timestamp {
