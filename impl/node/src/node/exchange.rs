@@ -73,9 +73,7 @@ impl Node {
         match self.replicas.get_mut(&group) {
             Some(replica) => {
                 let mut served = std::mem::take(&mut self.turn.served);
-                let before = served.work.len();
                 replica.serve(now, caller, call, &mut served);
-                debug_assert_eq!(served.work.len(), before, "work begins in turns");
                 self.turn.served = served;
             }
             None => self.turn.served.replies.push((caller, Err(CallError::NoReplica { group }))),
@@ -95,6 +93,11 @@ impl Node {
                 Caller::Local(id) => self.take_answer(now, id, answer),
                 Caller::Nobody => {}
             }
+        }
+        for (group, caller, work) in turn.served.work {
+            self.last_work += 1;
+            self.works.insert(self.last_work, (group, caller));
+            self.outputs.push(Output::Work { id: self.last_work, work });
         }
         for read in turn.catalog_reads {
             self.with_desk(now, |parts, desk| parts.migrator.catalog_read(desk, read));
@@ -173,11 +176,6 @@ impl Node {
         replica.end_turn(now, ready, batch, &mut turn);
         if let Some(why) = replica.stopped().filter(|_| !was_stopped) {
             self.outputs.push(Output::Stopped { group, why: why.to_owned() });
-        }
-        for (caller, work) in std::mem::take(&mut turn.served.work) {
-            self.last_work += 1;
-            self.works.insert(self.last_work, (group, caller));
-            self.outputs.push(Output::Work { id: self.last_work, work });
         }
         self.turn = turn;
         self.tell_migrator(now);

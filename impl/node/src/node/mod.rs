@@ -110,6 +110,7 @@ impl Node {
                 .map_err(|why| OpenError::Disk { what: format!("the replica of group {group}"), why })?;
             replicas.insert(group, replica);
         }
+        remove_leftovers(disk.as_ref(), &replicas);
         let settings = MigratorSettings { pace_ms: config.pace_ms, ..MigratorSettings::default() };
         Ok(Node {
             // No number of an earlier life of this process may be taken for one of this life: a late answer to it would.
@@ -264,6 +265,19 @@ impl Leaders for Known<'_> {
         match voters.filter(|voters| !voters.is_empty()) {
             Some(voters) => voters.into_iter().map(|voter| NodeId(voter.0)).collect(),
             None => self.config.first_voters.iter().copied().collect(),
+        }
+    }
+}
+
+/// Files of snapshots that were never finished, or of rows that a snapshot has replaced, are nobody's.
+fn remove_leftovers(disk: &dyn Disk, replicas: &BTreeMap<GroupId, Replica>) {
+    let kept: Vec<String> = replicas.values().map(Replica::file).collect();
+    for name in disk.list().unwrap_or_default() {
+        if name.starts_with("group-")
+            && !kept.contains(&name)
+            && let Err(error) = disk.remove(&name)
+        {
+            tracing::warn!(%name, %error, "a file that nobody needs stays");
         }
     }
 }

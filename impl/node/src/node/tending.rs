@@ -55,7 +55,7 @@ impl Node {
             replica.keep_house(now, &routes, retention_ms);
             replica.prepare_snapshots(now);
             replica.tend_snapshots(now, &mut turn);
-            replica.tend_digests();
+            replica.tend_digests(&mut turn.served);
             replica.drop_unwanted_arrival();
             replica.truncate_log(&mut batch);
             expired.extend(replica.expired_locks(now));

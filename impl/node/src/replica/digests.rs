@@ -6,7 +6,6 @@
 
 use super::serve::{Served, busy};
 use super::{Caller, Replica};
-use crate::io::Now;
 use crate::work::Work;
 use splitjob_core::group::Role;
 use splitjob_core::id::JobId;
@@ -33,17 +32,24 @@ struct Kept {
 }
 
 impl Replica {
-    /// A pass begins to be exported: the sum of the source's rows is begun with it, long before it is asked for.
-    pub(super) fn begin_digest_of(&mut self, range: &KeyRange, now: Now, served: &mut Served) {
+    /// Begins the sums of jobs that this leader takes part in, long before they are asked for; forgets those of others.
+    pub(crate) fn tend_digests(&mut self, served: &mut Served) {
         let Some(group) = self.machine.data() else { return };
-        let is_source = |role: &Role| matches!(role, Role::Source(_));
-        let job = group.jobs().iter().find(|(_, guards)| guards.range == *range && is_source(&guards.role));
-        if let Some(job) = job.map(|(job, _)| *job).filter(|job| !self.digests.by_job.contains_key(job)) {
-            self.begin_digest(job, range, Keyspace::Live, now, served);
+        let kept = &self.digests.by_job;
+        let ended: Vec<JobId> = kept.keys().filter(|job| !group.jobs().contains_key(*job)).copied().collect();
+        let begun = group.jobs().iter().filter(|(job, _)| !kept.contains_key(*job));
+        let begun: Vec<(JobId, KeyRange, Keyspace)> =
+            begun.map(|(job, guards)| (*job, guards.range.clone(), side_of(&guards.role))).collect();
+        for job in ended {
+            self.digests.by_job.remove(&job);
+            self.machine.store_mut().unwatch(job.0);
+        }
+        if self.serves_as_leader() {
+            begun.into_iter().for_each(|(job, range, side)| self.begin_digest(job, &range, side, served));
         }
     }
 
-    fn begin_digest(&mut self, job: JobId, range: &KeyRange, side: Keyspace, _now: Now, served: &mut Served) {
+    fn begin_digest(&mut self, job: JobId, range: &KeyRange, side: Keyspace, served: &mut Served) {
         // Between two turns nothing is applied and not stored: the view and the counting begin at one position.
         let view = match self.machine.store().view() {
             Ok(view) => view,
@@ -54,7 +60,8 @@ impl Replica {
         let work = self.digests.last_work;
         self.digests.by_job.insert(job, Kept { range: range.clone(), side, work, base: None });
         let range = range.clone();
-        served.work.push((Caller::Nobody, Work::Digest { view, job, work, range, side, through: Timestamp::MAX }));
+        let work = Work::Digest { view, job, work, range, side, through: Timestamp::MAX };
+        served.work.push((self.group, Caller::Nobody, work));
     }
 
     /// The sum of the snapshot is there.
@@ -65,39 +72,34 @@ impl Replica {
     }
 
     /// What the group holds of the range, if it has been counted.
-    pub(super) fn digest(&mut self, call: &DigestCall, now: Now, served: &mut Served) -> Result<Answer, CallError> {
+    pub(super) fn digest(&self, call: &DigestCall) -> Result<Answer, CallError> {
         let side = if call.staged { Keyspace::Staged } else { Keyspace::Live };
         let kept = self.digests.by_job.get(&call.job).filter(|kept| kept.range == call.range && kept.side == side);
-        let Some(kept) = kept else {
-            self.begin_digest(call.job, &call.range, side, now, served);
+        let Some(base) = kept.and_then(|kept| kept.base.as_ref()) else {
             return Err(busy("the rows are being counted"));
         };
-        let Some(base) = &kept.base else { return Err(busy("the rows are being counted")) };
         let mut sums = base.clone();
         for (bracket, added) in self.machine.store().digest(call.job.0) {
             sums.entry(bracket).or_default().add(&added);
         }
         let digests = sums
             .into_iter()
-            .filter(|(_, sum)| sum.rows > 0)
+            .filter(|(_, sum)| !sum.is_zero())
             .map(|(bracket, sum)| (bracket, BracketDigest { rows: sum.rows, sum: sum.sum }));
         Ok(Answer::Digests(digests.collect()))
-    }
-
-    /// Forgets the sums of jobs that are not here any more.
-    pub(crate) fn tend_digests(&mut self) {
-        let Some(group) = self.machine.data() else { return };
-        let ended: Vec<JobId> =
-            self.digests.by_job.keys().filter(|job| !group.jobs().contains_key(*job)).copied().collect();
-        for job in ended {
-            self.digests.by_job.remove(&job);
-            self.machine.store_mut().unwatch(job.0);
-        }
     }
 
     pub(super) fn stop_digests(&mut self) {
         for job in std::mem::take(&mut self.digests.by_job).into_keys() {
             self.machine.store_mut().unwatch(job.0);
         }
+    }
+}
+
+/// The keyspace in which a group holds what a job moves.
+fn side_of(role: &Role) -> Keyspace {
+    match role {
+        Role::Source(_) => Keyspace::Live,
+        Role::Target(_) => Keyspace::Staged,
     }
 }

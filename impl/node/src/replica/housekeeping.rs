@@ -24,6 +24,13 @@ pub(super) struct Schedule {
     collecting: Option<RawKey>,
 }
 
+impl Schedule {
+    /// What was asked for in the office that is lost may never have been done.
+    pub(super) fn lose_office(&mut self) {
+        *self = Schedule { locks_at_ms: self.locks_at_ms, ..Schedule::default() };
+    }
+}
+
 impl Replica {
     /// Raises the group's ceiling a window above a moment (T3).
     pub(super) fn raise_ceiling(&mut self, above: PhysicalMs) {

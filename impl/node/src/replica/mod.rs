@@ -201,6 +201,11 @@ impl Replica {
         }
     }
 
+    /// The name of the file that has its rows.
+    pub(crate) fn file(&self) -> String {
+        machine::store_name(self.group, self.generation)
+    }
+
     /// Time has passed.
     pub(crate) fn tick(&mut self) {
         if self.stopped.is_none() {

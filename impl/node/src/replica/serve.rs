@@ -6,6 +6,7 @@ use crate::raft::RaftError;
 use crate::work::Work;
 use splitjob_core::gate::Gates;
 use splitjob_core::group::{BindRead, GroupCommand, ReadRequest, Rejection};
+use splitjob_core::id::GroupId;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_wire::entry::{encode_catalog_command, encode_group_command};
 use splitjob_wire::peer::{Answer, Call, CallError, LeaderView, VoterChange};
@@ -15,8 +16,8 @@ use splitjob_wire::peer::{Answer, Call, CallError, LeaderView, VoterChange};
 pub(crate) struct Served {
     /// Answers that can be given as soon as the turn's changes are durable.
     pub(crate) replies: Vec<Reply>,
-    /// Work, and who gets what comes of it.
-    pub(crate) work: Vec<(Caller, Work)>,
+    /// Work for a group, and who gets what comes of it.
+    pub(crate) work: Vec<(GroupId, Caller, Work)>,
 }
 
 impl Served {
@@ -203,7 +204,7 @@ impl Replica {
     }
 
     /// Answers a read that is known to be asked of the leader, from everything that it had applied then.
-    pub(super) fn answer_confirmed(&mut self, now: Now, caller: Caller, call: Call, served: &mut Served) {
+    pub(super) fn answer_confirmed(&mut self, caller: Caller, call: Call, served: &mut Served) {
         let Some(group) = self.machine.data() else {
             return served.refuse(caller, CallError::NoReplica { group: self.group });
         };
@@ -222,12 +223,12 @@ impl Replica {
             // A deposed leader's rows would lack what its successor has admitted: so an export is confirmed too (P4).
             Call::Export(call) => match self.machine.store().view() {
                 Ok(view) => {
-                    self.begin_digest_of(&call.range, now, served);
-                    return served.work.push((caller, Work::Export { view, call: Box::new(call) }));
+                    let work = Work::Export { view, call: Box::new(call) };
+                    return served.work.push((self.group, caller, work));
                 }
                 Err(error) => Err(CallError::Stopped { why: error.to_string() }),
             },
-            Call::Digest(call) => self.digest(&call, now, served),
+            Call::Digest(call) => self.digest(&call),
             Call::Propose { .. }
             | Call::ProposeCatalog { .. }
             | Call::Read { .. }
@@ -252,6 +253,7 @@ impl Replica {
         let unbound = std::mem::take(&mut self.unbound).into_iter().chain(bound).map(|(caller, _)| caller);
         served.replies.extend(reads.chain(unbound).map(|caller| (caller, Err(error.clone()))));
         self.confirmed.clear();
+        self.housekeeping.lose_office();
         self.stop_digests();
     }
 }

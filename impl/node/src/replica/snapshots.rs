@@ -64,7 +64,10 @@ impl Replica {
     /// Raft wants the prepared snapshot sent.
     pub(super) fn begin_sending(&mut self, now: Now, message: RaftMessage, turn: &mut Turn) {
         let to = message.to;
-        let Some(prepared) = &self.prepared else { return self.raft.report_snapshot(to, false) };
+        let announced = message.snapshot.as_ref();
+        let Some(prepared) = self.prepared.as_ref().filter(|prepared| announced == Some(&prepared.meta)) else {
+            return self.raft.report_snapshot(to, false);
+        };
         if self.outgoing.get(&to).is_some_and(|outgoing| outgoing.meta == prepared.meta) {
             return;
         }

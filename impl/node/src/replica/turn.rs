@@ -52,7 +52,8 @@ impl Replica {
 
     /// Ends a turn whose log changes are durable.
     pub(crate) fn end_turn(&mut self, now: Now, ready: RaftReady, batch: &mut LogBatch, turn: &mut Turn) {
-        if ready.install.is_some() && !self.install(now, turn) {
+        let is_installed = ready.install.is_some();
+        if is_installed && !self.install(now, turn) {
             return;
         }
         self.send(now, ready.messages, turn);
@@ -61,7 +62,7 @@ impl Replica {
         let mut has_applied = self.apply(ready.committed, &mut answers, turn);
         let light = self.raft.advance(batch);
         self.send(now, light.messages, turn);
-        has_applied |= self.apply(light.committed, &mut answers, turn);
+        has_applied |= self.apply(light.committed, &mut answers, turn) | is_installed;
         if self.raft.role_changed() == Some(false) {
             self.lose_office(&mut turn.served);
         }
@@ -75,7 +76,7 @@ impl Replica {
         }
         turn.served.replies.append(&mut answers.replies);
         turn.served.work.append(&mut answers.work);
-        self.answer_reads(now, turn);
+        self.answer_reads(turn);
     }
 
     fn send(&mut self, now: Now, messages: Vec<RaftMessage>, turn: &mut Turn) {
@@ -180,14 +181,14 @@ impl Replica {
         self.confirmed.extend_from_slice(reads);
     }
 
-    fn answer_reads(&mut self, now: Now, turn: &mut Turn) {
+    fn answer_reads(&mut self, turn: &mut Turn) {
         let applied = self.applied.index;
         let (ready, later): (Vec<_>, Vec<_>) = self.confirmed.drain(..).partition(|(_, index)| *index <= applied);
         self.confirmed = later;
         for (context, _) in ready {
             for read in self.confirming.remove(&context).unwrap_or_default() {
                 match read {
-                    Unconfirmed::Call(caller, call) => self.answer_confirmed(now, caller, call, &mut turn.served),
+                    Unconfirmed::Call(caller, call) => self.answer_confirmed(caller, call, &mut turn.served),
                     Unconfirmed::Catalog(read) => turn.catalog_reads.push(read),
                 }
             }
