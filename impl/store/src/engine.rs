@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use redb::{
     BackendError, Builder, CommitError, Database, DatabaseError, StorageBackend, StorageError, TableError,
-    TransactionError,
+    TransactionError, WriteTransaction,
 };
 use std::io;
 use std::ops::Bound;
@@ -64,6 +64,17 @@ fn damaged(name: &str, why: String) -> StoreError {
     StoreError::Corrupt { name: name.to_owned(), table: "pages", key: "(unknown)".to_owned(), why }
 }
 
+/// What redb answers; a panic of it is damage too.
+///
+/// It checks its pages when a file is opened and trusts them from then on: one that rots later can lead it anywhere. A
+/// voter must stop for that, and not the process with its other groups.
+pub(crate) fn unpanicked<T>(name: &str, read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StoreError> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| storage_error("read", name, error)),
+        Err(_) => Err(damaged(name, "reading them panicked".to_owned())),
+    }
+}
+
 /// A disk's backend, as redb takes it. Everything is passed on, locks too: their defaults would leave the file unlocked.
 #[derive(Debug)]
 struct Shared(Box<dyn StorageBackend>);
@@ -116,4 +127,20 @@ impl StorageBackend for Shared {
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.0.query_lock_range(start, end)
     }
+}
+
+/// Begins to write.
+pub(crate) fn begin_write(database: &Database, name: &str) -> Result<WriteTransaction, StoreError> {
+    database.begin_write().map_err(|error| transaction_error("write", name, error))
+}
+
+/// Lets a crash take the transaction back, unless a durable one follows.
+pub(crate) fn set_buffered(transaction: &mut WriteTransaction, name: &str) -> Result<(), StoreError> {
+    let set = transaction.set_durability(redb::Durability::None);
+    set.map_err(|error| StoreError::Io { what: "write", name: name.to_owned(), why: error.to_string() })
+}
+
+/// Ends to write.
+pub(crate) fn commit(transaction: WriteTransaction, name: &str) -> Result<(), StoreError> {
+    transaction.commit().map_err(|error| commit_error("commit", name, error))
 }

@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod group;
 mod log;
+mod record;
 
 pub use disk::{Disk, FileDisk, MemoryDisk};
 pub use error::StoreError;
