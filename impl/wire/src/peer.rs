@@ -3,6 +3,10 @@
 //! A [`PeerMessage`] may get lost, come twice, late or out of order (A2): nothing relies on the transport but that a
 //! message arrives whole or not at all.
 
+mod answer;
+mod call;
+mod codec;
+
 use serde::{Deserialize, Serialize};
 use splitjob_core::catalog::{CatalogCommand, CatalogOutcome, CatalogRejection};
 use splitjob_core::group::{
