@@ -14,9 +14,54 @@ use std::ops::Bound;
 /// damaged page could make it panic. That takes time in proportion to the file.
 pub(crate) fn open(disk: &dyn crate::Disk, name: &str, cache_bytes: usize) -> Result<Database, StoreError> {
     let backend = Shared(disk.open(name)?);
+    empty_unfinished(&backend, name)?;
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes).set_check_integrity_on_open(true);
     builder.create_with_backend(backend).map_err(|error| database_error("open", name, error))
+}
+
+/// Empties a file whose creation the power failed in.
+///
+/// redb writes its magic number last and refuses a file without it. Such a file has nothing but a beginning of a header:
+/// one that has more was a store, and its damage is told.
+fn empty_unfinished(backend: &Shared, name: &str) -> Result<(), StoreError> {
+    let failed = |error: io::Error| StoreError::io("open", name, &error);
+    let whole_file = (Bound::Unbounded, Bound::Unbounded);
+    let is_locked = match backend.try_lock_range(whole_file.0, whole_file.1) {
+        Ok(true) => true,
+        Ok(false) => return Err(StoreError::Busy { name: name.to_owned() }),
+        Err(BackendError::Unsupported) => false,
+        Err(error) => return Err(failed(error.into())),
+    };
+    if is_unfinished(backend).map_err(failed)? {
+        backend.set_len(0).and_then(|()| backend.sync_data()).map_err(failed)?;
+    }
+    if is_locked {
+        backend.unlock_range(whole_file.0, whole_file.1).map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
+}
+
+fn is_unfinished(backend: &Shared) -> io::Result<bool> {
+    let len = backend.len()?;
+    let mut magic = [0; MAGIC.len()];
+    let seen = usize::try_from(len).map_or(magic.len(), |len| len.min(magic.len()));
+    backend.read(0, &mut magic[..seen])?;
+    let written = magic.iter().zip(MAGIC).take_while(|(found, wanted)| found == wanted).count();
+    if len == 0 || written == MAGIC.len() || magic[written..].iter().any(|byte| *byte != 0) {
+        return Ok(false);
+    }
+    let mut page = [0; PAGE_BYTES];
+    let mut at = PAGE_BYTES as u64;
+    while at < len {
+        let part = &mut page[..usize::try_from(len - at).map_or(PAGE_BYTES, |rest| rest.min(PAGE_BYTES))];
+        backend.read(at, part)?;
+        if part.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += PAGE_BYTES as u64;
+    }
+    Ok(true)
 }
 
 pub(crate) fn database_error(what: &'static str, name: &str, error: DatabaseError) -> StoreError {
@@ -144,3 +189,8 @@ pub(crate) fn set_buffered(transaction: &mut WriteTransaction, name: &str) -> Re
 pub(crate) fn commit(transaction: WriteTransaction, name: &str) -> Result<(), StoreError> {
     transaction.commit().map_err(|error| commit_error("commit", name, error))
 }
+
+/// What a file of redb begins with.
+const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
+/// The size of redb's pages; the first one has the header.
+const PAGE_BYTES: usize = 4096;
