@@ -44,11 +44,7 @@ pub(crate) fn versioned(version: u8, message: &impl Message) -> Vec<u8> {
 }
 
 /// The message behind the version byte, if it is this version and nothing in it is unknown.
-pub(crate) fn unversioned<M: Message + Default>(
-    bytes: &[u8],
-    version: u8,
-    what: &'static str,
-) -> Result<M, WireError> {
+pub(crate) fn unversioned<M: Message + Default>(bytes: &[u8], version: u8, what: &'static str) -> Result<M, WireError> {
     match bytes.split_first() {
         Some((first, message)) if *first == version => decode_strictly(message, what),
         Some((first, _)) => Err(WireError::UnknownVersion { what, version: *first }),

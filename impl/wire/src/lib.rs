@@ -10,6 +10,7 @@ mod error;
 mod limits;
 pub mod peer;
 pub mod proto;
+pub mod record;
 
 pub use error::WireError;
 pub use limits::{MAX_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_ROW_KEY_BYTES, MAX_VALUE_BYTES};

@@ -119,17 +119,14 @@ fn advance_message(advance: &Advance) -> advance_job::Advance {
         Advance::ChooseWindow { window } => Message::ChooseWindow(window.to_message()),
         Advance::NextRound => Message::NextRound(nothing),
         Advance::BeginFence => Message::BeginFence(nothing),
-        Advance::BeginDeltaCopy { delta_floor, fence_ts } => Message::BeginDeltaCopy(pb::BeginDeltaCopy {
-            delta_floor: delta_floor.raw(),
-            fence_ts: fence_ts.raw(),
-        }),
-        Advance::ArmCutover => Message::ArmCutover(nothing),
-        Advance::CommitCutover { min_write_ts_exclusive, min_read_ts } => {
-            Message::CommitCutover(pb::CommitCutover {
-                min_write_ts_exclusive: min_write_ts_exclusive.raw(),
-                min_read_ts: min_read_ts.raw(),
-            })
+        Advance::BeginDeltaCopy { delta_floor, fence_ts } => {
+            Message::BeginDeltaCopy(pb::BeginDeltaCopy { delta_floor: delta_floor.raw(), fence_ts: fence_ts.raw() })
         }
+        Advance::ArmCutover => Message::ArmCutover(nothing),
+        Advance::CommitCutover { min_write_ts_exclusive, min_read_ts } => Message::CommitCutover(pb::CommitCutover {
+            min_write_ts_exclusive: min_write_ts_exclusive.raw(),
+            min_read_ts: min_read_ts.raw(),
+        }),
         Advance::ClearStaged => Message::ClearStaged(nothing),
         Advance::Finish => Message::Finish(nothing),
         Advance::Unfence => Message::Unfence(nothing),

@@ -22,11 +22,9 @@ impl Wire for GroupCommand {
             GroupCommand::Txn(txn) => Message::Txn(txn.to_message()),
             GroupCommand::BindRead(bind) => Message::BindRead(bind.to_message()),
             GroupCommand::Adopt(adoption) => Message::Adopt(adoption.to_message()),
-            GroupCommand::Collect { through, from, limit } => Message::Collect(pb::Collect {
-                through: through.raw(),
-                from: from.as_bytes().to_vec(),
-                limit: *limit,
-            }),
+            GroupCommand::Collect { through, from, limit } => {
+                Message::Collect(pb::Collect { through: through.raw(), from: from.as_bytes().to_vec(), limit: *limit })
+            }
             GroupCommand::RaiseCeiling { ceiling } => Message::RaiseCeiling(ceiling.get()),
             GroupCommand::Job(job) => Message::Job(job.to_message()),
         };
@@ -119,10 +117,9 @@ impl Wire for TxnCommand {
         use txn_command::Action as Message;
         let action = match present(message.action, "the step of a transaction")? {
             Message::OnePhase(all) => TxnAction::OnePhase { mutations: values(all.mutations)? },
-            Message::Prepare(prepare) => TxnAction::Prepare {
-                mutations: values(prepare.mutations)?,
-                expires_at_ms: prepare.expires_at_ms,
-            },
+            Message::Prepare(prepare) => {
+                TxnAction::Prepare { mutations: values(prepare.mutations)?, expires_at_ms: prepare.expires_at_ms }
+            }
             Message::Commit(keys) => TxnAction::Commit { keys: keys_of(keys)? },
             Message::Abort(keys) => TxnAction::Abort { keys: keys_of(keys)? },
         };
@@ -212,14 +209,11 @@ fn action(message: job_command::Action) -> Result<JobAction, WireError> {
     Ok(match message {
         Message::ArmTracker(round) => JobAction::ArmTracker { round: CopyRound(round) },
         Message::ArmWriteFence(pb::Nothing {}) => JobAction::ArmWriteFence,
-        Message::ArmReadFence(version) => {
-            JobAction::ArmReadFence { expected_cutover_version: CatalogVersion(version) }
-        }
+        Message::ArmReadFence(version) => JobAction::ArmReadFence { expected_cutover_version: CatalogVersion(version) },
         Message::Unfence(pb::Nothing {}) => JobAction::Unfence,
-        Message::DeleteMoved(delete) => JobAction::DeleteMoved {
-            from: required(delete.from, "the first row of a deletion")?,
-            limit: delete.limit,
-        },
+        Message::DeleteMoved(delete) => {
+            JobAction::DeleteMoved { from: required(delete.from, "the first row of a deletion")?, limit: delete.limit }
+        }
         Message::Import(import) => {
             JobAction::Import { round: CopyRound(import.round), batches: values(import.batches)? }
         }
@@ -272,10 +266,9 @@ impl Wire for Outcome {
             Message::CeilingRaised(ceiling) => Outcome::CeilingRaised { ceiling: PhysicalMs::new(ceiling)? },
             Message::Bound(read_bound) => Outcome::Bound { read_bound: ts(read_bound) },
             Message::Adopted(version) => Outcome::Adopted { version: CatalogVersion(version) },
-            Message::Collected(collected) => Outcome::Collected {
-                removed: collected.removed,
-                next: collected.next.map(row_key).transpose()?,
-            },
+            Message::Collected(collected) => {
+                Outcome::Collected { removed: collected.removed, next: collected.next.map(row_key).transpose()? }
+            }
             Message::Armed(pb::Nothing {}) => Outcome::Armed,
             Message::Imported(rows) => Outcome::Imported { rows },
             Message::Promoted(rows) => Outcome::Promoted { rows },

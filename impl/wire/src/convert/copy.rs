@@ -2,8 +2,8 @@
 
 use super::{Wire, ascending, messages, optional, row_key, values};
 use crate::error::WireError;
-use crate::proto::splitjob as pb;
 use crate::proto::CopyWindow;
+use crate::proto::splitjob as pb;
 use splitjob_core::group::{BracketBatch, BracketProgress, Cursor, CursorTag, ImportProgress, Window};
 use splitjob_core::id::{BatchSeq, CopyRound};
 use splitjob_core::key::BracketId;
@@ -81,8 +81,7 @@ impl Wire for ImportProgress {
 
     fn from_message(message: pb::ImportProgress) -> Result<ImportProgress, WireError> {
         let bracket = |at: pb::BracketProgress| {
-            let progress =
-                BracketProgress { high: BatchSeq(at.high), cursor: optional(at.cursor)?, done: at.done };
+            let progress = BracketProgress { high: BatchSeq(at.high), cursor: optional(at.cursor)?, done: at.done };
             Ok((BracketId(at.bracket), progress))
         };
         let brackets: Vec<_> = message.brackets.into_iter().map(bracket).collect::<Result<_, WireError>>()?;

@@ -88,9 +88,7 @@ impl Wire for Phase {
                 cutover_version: phase.cutover_version.0,
                 cleared_version: phase.cleared_version.map(|version| version.0),
             }),
-            Phase::Done(phase) => {
-                job_phase::Phase::Done(api::DonePhase { cutover_version: phase.cutover_version.0 })
-            }
+            Phase::Done(phase) => job_phase::Phase::Done(api::DonePhase { cutover_version: phase.cutover_version.0 }),
             Phase::Failed(phase) => job_phase::Phase::Failed(api::FailedPhase {
                 retry: Some(phase.retry.to_message()),
                 reason: Some(phase.reason.to_message()),
@@ -133,9 +131,7 @@ impl Wire for Phase {
             job_phase::Phase::Abandoning(phase) => {
                 Phase::Abandoning(Abandoning { from: phase_from_number(phase.from)? })
             }
-            job_phase::Phase::Abandoned(phase) => {
-                Phase::Abandoned(Abandoned { from: phase_from_number(phase.from)? })
-            }
+            job_phase::Phase::Abandoned(phase) => Phase::Abandoned(Abandoned { from: phase_from_number(phase.from)? }),
         })
     }
 }

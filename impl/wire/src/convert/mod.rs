@@ -13,7 +13,9 @@ mod value;
 
 pub(crate) use catalog::{node_from_message, node_message};
 pub(crate) use job::{phase_from_number, phase_number};
-pub(crate) use state::{configuration_from_message, configuration_message, guards_from_message, guards_message, voters};
+pub(crate) use state::{
+    configuration_from_message, configuration_message, guards_from_message, guards_message, voters,
+};
 pub(crate) use value::{routing_key, row_key, user_key, value};
 
 use crate::error::WireError;

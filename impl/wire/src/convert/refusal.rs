@@ -27,9 +27,7 @@ fn rejection_message(rejection: &Rejection) -> group::Rejection {
     let bytes = |key: &RawKey| key.as_bytes().to_vec();
     match rejection {
         Rejection::RouteWriteFenced => Message::RouteWriteFenced(nothing),
-        Rejection::RouteMoved { version, to } => {
-            Message::RouteMoved(pb::RouteMoved { version: version.0, to: to.0 })
-        }
+        Rejection::RouteMoved { version, to } => Message::RouteMoved(pb::RouteMoved { version: version.0, to: to.0 }),
         Rejection::CutoverPending { expected } => Message::CutoverPending(expected.0),
         Rejection::OwnershipUnknown => Message::OwnershipUnknown(nothing),
         Rejection::TimestampTooLow { floor } => Message::TimestampTooLow(floor.raw()),

@@ -5,8 +5,8 @@ use crate::error::WireError;
 use crate::peer::Configuration;
 use crate::proto::splitjob::{self as pb, job_guards, ownership_segment};
 use splitjob_core::group::{
-    ClosedJobs, Floors, GroupState, ImportProgress, JobGuards, Ownership, OwnershipMap, Promotion, ReadFence, Readiness,
-    Role, SourceGuards, TargetGuards, WriteTracker,
+    ClosedJobs, Floors, GroupState, ImportProgress, JobGuards, Ownership, OwnershipMap, Promotion, ReadFence,
+    Readiness, Role, SourceGuards, TargetGuards, WriteTracker,
 };
 use splitjob_core::id::{CatalogVersion, CopyRound, GroupId, JobEpoch, JobId, VoterId};
 use splitjob_core::key::RoutingKey;
@@ -64,9 +64,7 @@ fn segment(message: pb::OwnershipSegment) -> Result<(RoutingKey, Ownership), Wir
         Message::Owned(floors) => Ownership::Owned(floors_of(&floors)),
         Message::WriteFenced(floors) => Ownership::WriteFenced(floors_of(&floors)),
         Message::Incoming(job) => Ownership::Incoming { job: JobId(job) },
-        Message::Moved(moved) => {
-            Ownership::Moved { version: CatalogVersion(moved.version), to: GroupId(moved.to) }
-        }
+        Message::Moved(moved) => Ownership::Moved { version: CatalogVersion(moved.version), to: GroupId(moved.to) },
         Message::Foreign(pb::Nothing {}) => Ownership::Foreign,
     };
     Ok((routing_key(message.start)?, ownership))
@@ -121,12 +119,7 @@ pub(crate) fn guards_message(job: JobId, guards: &JobGuards) -> pb::JobGuards {
         Role::Source(source) => job_guards::Role::Source(source_message(source)),
         Role::Target(target) => job_guards::Role::Target(target_message(target)),
     };
-    pb::JobGuards {
-        job: job.0,
-        epoch: guards.epoch.0,
-        range: Some(guards.range.to_message()),
-        role: Some(role),
-    }
+    pb::JobGuards { job: job.0, epoch: guards.epoch.0, range: Some(guards.range.to_message()), role: Some(role) }
 }
 
 /// The job, and its guards.

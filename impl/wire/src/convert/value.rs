@@ -69,10 +69,7 @@ impl Wire for KeyRange {
     type Message = pb::KeyRange;
 
     fn to_message(&self) -> pb::KeyRange {
-        pb::KeyRange {
-            start: self.start().as_bytes().to_vec(),
-            end: self.end().map(|end| end.as_bytes().to_vec()),
-        }
+        pb::KeyRange { start: self.start().as_bytes().to_vec(), end: self.end().map(|end| end.as_bytes().to_vec()) }
     }
 
     fn from_message(message: pb::KeyRange) -> Result<KeyRange, WireError> {
@@ -190,4 +187,3 @@ impl Wire for Token {
         Ok(Token { job: JobId(message.job), epoch: JobEpoch(message.epoch) })
     }
 }
-

@@ -117,9 +117,7 @@ impl Wire for CallError {
         let error = match self {
             CallError::Rejected(rejection) => Message::Rejected(rejection.to_message()),
             CallError::CatalogRejected(rejection) => Message::CatalogRejected(rejection.to_message()),
-            CallError::NotLeader { leader } => {
-                Message::NotLeader(pb::NotLeader { leader: leader.map(|node| node.0) })
-            }
+            CallError::NotLeader { leader } => Message::NotLeader(pb::NotLeader { leader: leader.map(|node| node.0) }),
             CallError::NoReplica { group } => Message::NoReplica(group.0),
             CallError::Busy { what, retry_after_ms } => {
                 Message::Busy(pb::Busy { what: what.clone(), retry_after_ms: *retry_after_ms })
@@ -166,10 +164,9 @@ impl Wire for TxnStatus {
         Ok(match present(message.status, "what became of a transaction")? {
             Message::Committed(commit_ts) => TxnStatus::Committed { commit_ts: ts(commit_ts) },
             Message::RolledBack(pb::Nothing {}) => TxnStatus::RolledBack,
-            Message::Prepared(prepared) => TxnStatus::Prepared {
-                commit_ts: ts(prepared.commit_ts),
-                expires_at_ms: prepared.expires_at_ms,
-            },
+            Message::Prepared(prepared) => {
+                TxnStatus::Prepared { commit_ts: ts(prepared.commit_ts), expires_at_ms: prepared.expires_at_ms }
+            }
             Message::Unknown(pb::Nothing {}) => TxnStatus::Unknown,
         })
     }

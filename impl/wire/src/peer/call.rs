@@ -15,17 +15,13 @@ use splitjob_core::timestamp::Timestamp;
 pub(super) fn call_message(question: &Call) -> call::Call {
     use call::Call as Message;
     match question {
-        Call::Propose { group, command, stamped } => Message::Propose(pb::Propose {
-            group: group.0,
-            entry: encode_group_command(command),
-            stamped: *stamped,
-        }),
+        Call::Propose { group, command, stamped } => {
+            Message::Propose(pb::Propose { group: group.0, entry: encode_group_command(command), stamped: *stamped })
+        }
         Call::ProposeCatalog { command } => Message::ProposeCatalog(encode_catalog_command(command)),
-        Call::Read { group, request, latest } => Message::Read(pb::ReadCall {
-            group: group.0,
-            request: Some(request.to_message()),
-            latest: *latest,
-        }),
+        Call::Read { group, request, latest } => {
+            Message::Read(pb::ReadCall { group: group.0, request: Some(request.to_message()), latest: *latest })
+        }
         Call::Latest { group, request } => Message::Latest(pb::LatestCall {
             group: group.0,
             key: request.key.as_bytes().to_vec(),
@@ -49,9 +45,7 @@ pub(super) fn call_message(question: &Call) -> call::Call {
         Call::ChangeVoters { group, change } => {
             Message::ChangeVoters(pb::ChangeVoters { group: group.0, change: Some(change_message(*change)) })
         }
-        Call::TransferLeader { group, to } => {
-            Message::TransferLeader(pb::TransferLeader { group: group.0, to: to.0 })
-        }
+        Call::TransferLeader { group, to } => Message::TransferLeader(pb::TransferLeader { group: group.0, to: to.0 }),
     }
 }
 
@@ -72,10 +66,7 @@ pub(super) fn call(message: call::Call) -> Result<Call, WireError> {
         },
         Message::Latest(latest) => Call::Latest {
             group: GroupId(latest.group),
-            request: LatestRequest {
-                key: user_key(latest.key)?,
-                routed_by: latest.routed_by.map(CatalogVersion),
-            },
+            request: LatestRequest { key: user_key(latest.key)?, routed_by: latest.routed_by.map(CatalogVersion) },
         },
         Message::TxnStatus(status) => Call::TxnStatus {
             group: GroupId(status.group),

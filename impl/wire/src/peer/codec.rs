@@ -22,9 +22,7 @@ impl PeerMessage {
             }
             PeerMessage::SnapshotPart(part) => Message::SnapshotPart(part_message(part)),
             PeerMessage::SnapshotAck(ack) => Message::SnapshotAck(ack_message(ack)),
-            PeerMessage::Call { id, call } => {
-                Message::Call(pb::Call { id: *id, call: Some(call::call_message(call)) })
-            }
+            PeerMessage::Call { id, call } => Message::Call(pb::Call { id: *id, call: Some(call::call_message(call)) }),
             PeerMessage::Answer { id, answer } => {
                 Message::Answer(pb::Answer { id: *id, answer: Some(answer::answer_message(answer)) })
             }
@@ -43,10 +41,9 @@ impl PeerMessage {
         use peer_message::Message;
         let message: pb::PeerMessage = decode(bytes, "a message of a node")?;
         Ok(match present(message.message, "a message of a node")? {
-            Message::Raft(raft) => PeerMessage::Raft {
-                group: GroupId(raft.group),
-                message: required(raft.message, "a message of Raft")?,
-            },
+            Message::Raft(raft) => {
+                PeerMessage::Raft { group: GroupId(raft.group), message: required(raft.message, "a message of Raft")? }
+            }
             Message::SnapshotPart(part) => PeerMessage::SnapshotPart(snapshot_part(part)?),
             Message::SnapshotAck(ack) => PeerMessage::SnapshotAck(snapshot_ack(&ack)?),
             Message::Call(pb::Call { id, call }) => {
@@ -148,10 +145,10 @@ fn part_message(part: &SnapshotPart) -> pb::SnapshotPart {
         term: part.term,
         seq: part.seq,
         rows: part.rows.clone(),
-        last: part.last.as_ref().map(|end| pb::SnapshotEnd {
-            state: end.state.clone(),
-            message: Some(end.message.to_message()),
-        }),
+        last: part
+            .last
+            .as_ref()
+            .map(|end| pb::SnapshotEnd { state: end.state.clone(), message: Some(end.message.to_message()) }),
     }
 }
 
