@@ -11,6 +11,7 @@ mod limits;
 pub mod peer;
 pub mod proto;
 pub mod record;
+pub mod rpc;
 
 pub use error::WireError;
 pub use limits::{MAX_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_ROW_KEY_BYTES, MAX_VALUE_BYTES};
