@@ -425,6 +425,44 @@ impl ClientRequest {
             ClientRequest::Begin | ClientRequest::Admin(_) => Ok(()),
         }
     }
+
+    /// Whether it can change anything: a lost answer to it leaves the outcome unknown.
+    pub fn may_change(&self) -> bool {
+        match self {
+            ClientRequest::Get { .. }
+            | ClientRequest::Scan { .. }
+            | ClientRequest::Latest { .. }
+            | ClientRequest::Begin
+            | ClientRequest::TxnStatus { .. } => false,
+            ClientRequest::Write { .. }
+            | ClientRequest::DeletePrefix { .. }
+            | ClientRequest::Transact { .. }
+            | ClientRequest::Prepare { .. }
+            | ClientRequest::Commit { .. }
+            | ClientRequest::Abort { .. } => true,
+            ClientRequest::Admin(request) => request.is_order(),
+        }
+    }
+}
+
+impl AdminRequest {
+    /// Whether it is an order, not a question.
+    pub fn is_order(&self) -> bool {
+        match self {
+            AdminRequest::StartJob { dry_run, .. } => !dry_run,
+            AdminRequest::SplitRange { .. }
+            | AdminRequest::Abandon(_)
+            | AdminRequest::Retry(_)
+            | AdminRequest::ChangeVoters { .. }
+            | AdminRequest::TransferLeader { .. } => true,
+            AdminRequest::Routes
+            | AdminRequest::Ownership { .. }
+            | AdminRequest::Job(_)
+            | AdminRequest::Jobs
+            | AdminRequest::Explain(_)
+            | AdminRequest::Status => false,
+        }
+    }
 }
 
 fn invalid<T>(what: impl Into<String>) -> Result<T, NodeError> {

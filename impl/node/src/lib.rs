@@ -5,9 +5,12 @@
 
 pub mod api;
 mod calls;
+pub mod client;
 pub mod config;
+mod convert;
 pub mod coordinator;
 pub mod desk;
+pub mod edge;
 pub mod io;
 pub mod migrator;
 pub mod node;
