@@ -1,4 +1,4 @@
-//! The digests of both sides: counted while the range is copied, compared before the cutover is armed.
+//! The digests of both sides: counted before the range is fenced, compared before the cutover is armed.
 
 use super::fence;
 use super::round::GRACE_MS;
@@ -6,7 +6,7 @@ use super::turn::Turn;
 use crate::desk::{CallId, Destination, Owner};
 use splitjob_core::group::Window;
 use splitjob_core::id::{GroupId, JobEpoch};
-use splitjob_core::job::{DeltaCopy, SplitJob};
+use splitjob_core::job::{Phase, SplitJob};
 use splitjob_core::key::KeyFamily;
 use splitjob_core::timestamp::Timestamp;
 use splitjob_wire::peer::{Answer, BracketDigest, Call, CallError, DigestCall};
@@ -15,23 +15,32 @@ use std::collections::BTreeMap;
 /// By bracket.
 type Digests = BTreeMap<u64, BracketDigest>;
 
-/// The digests of both sides under the fence, on their way.
+/// The digests of both sides, on their way.
 ///
-/// They hold for the attempt and the `fence_ts` that they were asked for. What was staged by passes before, also in an
+/// Before the fence they are only wanted to be there: a side that hasn't counted the range yet would do so while writers
+/// wait. Under the fence they are compared, and hold for the attempt and the `fence_ts` that they were asked for. What was
+/// staged by passes before, also in an
 /// attempt that was given back, lies at or below `fence_ts`: each row was a version of the source when it was exported,
 /// the source's `last_commit_ts` was at or above it then, never falls, and is `fence_ts` by now. So all that is staged
 /// counts on the target; and by the pin (G2) all of it is still on the source.
 #[derive(Debug)]
 pub(super) struct Comparison {
-    epoch: JobEpoch,
-    fence_ts: Timestamp,
+    purpose: Purpose,
     source: Question,
     target: Question,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    BeforeFence { until_ms: u64 },
+    BeforeCutover { epoch: JobEpoch, fence_ts: Timestamp },
 }
 
 /// What a comparison has come to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Compared {
+    /// Before the fence: both have counted, or take longer than can be waited for.
+    Counted,
     Equal,
     /// They differ in this bracket.
     Different(String),
@@ -40,16 +49,33 @@ pub(super) enum Compared {
 }
 
 impl Comparison {
-    /// Asks both sides.
-    pub(super) fn begin(turn: &mut Turn<'_, '_>, job: &SplitJob, phase: &DeltaCopy) -> Comparison {
-        let mut ask = |group, staged| Question::ask(turn, job, Half { group, staged, through: phase.fence_ts });
-        let (source, target) = (ask(job.source, false), ask(job.target, true));
-        Comparison { epoch: job.epoch, fence_ts: phase.fence_ts, source, target }
+    /// Asks both sides whether they have counted what is there.
+    pub(super) fn before_fence(turn: &mut Turn<'_, '_>, job: &SplitJob) -> Comparison {
+        let until_ms = turn.now_ms() + turn.settings.count_patience_ms;
+        let through = job.copy_window().map_or(Timestamp::ZERO, |window| window.through);
+        Comparison::begin(turn, job, through, Purpose::BeforeFence { until_ms })
     }
 
-    /// Whether it is of this attempt and fence.
-    pub(super) fn is_of(&self, job: &SplitJob, phase: &DeltaCopy) -> bool {
-        self.epoch == job.epoch && self.fence_ts == phase.fence_ts
+    /// Asks both sides for what they hold under the fence.
+    pub(super) fn before_cutover(turn: &mut Turn<'_, '_>, job: &SplitJob, fence_ts: Timestamp) -> Comparison {
+        Comparison::begin(turn, job, fence_ts, Purpose::BeforeCutover { epoch: job.epoch, fence_ts })
+    }
+
+    fn begin(turn: &mut Turn<'_, '_>, job: &SplitJob, through: Timestamp, purpose: Purpose) -> Comparison {
+        let mut ask = |group, staged| Question::ask(turn, job, Half { group, staged, through });
+        let (source, target) = (ask(job.source, false), ask(job.target, true));
+        Comparison { purpose, source, target }
+    }
+
+    /// Whether it is of this phase, attempt and fence.
+    pub(super) fn is_of(&self, job: &SplitJob) -> bool {
+        match (self.purpose, &job.phase) {
+            (Purpose::BeforeFence { .. }, Phase::Backfill(_)) => true,
+            (Purpose::BeforeCutover { epoch, fence_ts }, Phase::DeltaCopy(phase)) => {
+                (epoch, fence_ts) == (job.epoch, phase.fence_ts)
+            }
+            (Purpose::BeforeFence { .. } | Purpose::BeforeCutover { .. }, _) => false,
+        }
     }
 
     pub(super) fn owns(&self, call: CallId) -> bool {
@@ -66,9 +92,11 @@ impl Comparison {
     pub(super) fn turn(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) -> Compared {
         self.source.turn(turn, job);
         self.target.turn(turn, job);
-        match (&self.source.state, &self.target.state) {
-            (State::Here(source), State::Here(target)) => compare(source, target),
-            (State::Asked { .. } | State::Again { .. } | State::Here(_), _) => Compared::Going,
+        match (self.purpose, &self.source.state, &self.target.state) {
+            (Purpose::BeforeCutover { .. }, State::Here(source), State::Here(target)) => compare(source, target),
+            (Purpose::BeforeFence { .. }, State::Here(_), State::Here(_)) => Compared::Counted,
+            (Purpose::BeforeFence { until_ms }, _, _) if until_ms <= turn.now_ms() => Compared::Counted,
+            (Purpose::BeforeFence { .. } | Purpose::BeforeCutover { .. }, _, _) => Compared::Going,
         }
     }
 
@@ -83,21 +111,17 @@ impl Comparison {
     }
 }
 
-/// The source's own count of the range, asked for while the first pass runs.
-///
-/// It says how much there is to copy; and the source has then counted what is there, so that under the fence only what
-/// has changed since is left to count.
+/// The source's own count of the range, asked for while the first pass runs: how much there is to copy.
 #[derive(Debug)]
 pub(super) struct Count {
     question: Question,
-    since_ms: u64,
     window: Window,
 }
 
 impl Count {
     pub(super) fn begin(turn: &mut Turn<'_, '_>, job: &SplitJob, window: Window) -> Count {
         let half = Half { group: job.source, staged: false, through: window.through };
-        Count { question: Question::ask(turn, job, half), since_ms: turn.now_ms(), window }
+        Count { question: Question::ask(turn, job, half), window }
     }
 
     pub(super) fn owns(&self, call: CallId) -> bool {
@@ -114,12 +138,6 @@ impl Count {
 
     pub(super) fn next_wake(&self) -> Option<u64> {
         self.question.next_wake()
-    }
-
-    /// Whether the fence is still put off for it.
-    pub(super) fn holds_off(&self, turn: &Turn<'_, '_>) -> bool {
-        let is_patient = turn.now_ms() < self.since_ms + turn.settings.count_patience_ms;
-        is_patient && !matches!(self.question.state, State::Here(_))
     }
 
     /// The rows that a pass from the beginning carries.

@@ -1,12 +1,12 @@
 //! One job on its way: looking, doing one step, looking again. What is kept here bounds waiting and saves asking twice;
 //! a migrator that begins with nothing of it goes on all the same (J1).
 
-use super::deed::{self, Deed, Proposal, Verdict};
-use super::digests::{Compared, Comparison, Count};
+use super::deed::{Deed, Proposal, Verdict};
+use super::digests::{Comparison, Count};
 use super::event::MigratorEventKind;
 use super::fence;
 use super::patience::Backoff;
-use super::pipeline::{Broken, Flow, Pipeline};
+use super::pipeline::Pipeline;
 use super::progress::Counters;
 use super::reports::ReportBook;
 use super::round::Round;
@@ -15,7 +15,7 @@ use super::words;
 use crate::api::JobProgress;
 use crate::desk::CallId;
 use splitjob_core::group::Outcome;
-use splitjob_core::id::{JobEpoch, JobId, Revision};
+use splitjob_core::id::{CopyRound, JobEpoch, JobId, Revision};
 use splitjob_core::job::{Barrier, Phase, PhaseName, SplitJob, WaitingFor};
 use splitjob_wire::peer::{Answer, CallError};
 
@@ -35,6 +35,8 @@ pub(super) struct Drive {
     pub(super) count: Option<Count>,
     /// Imports of this attempt may still arrive that no pipeline knows of.
     pub(super) is_loose: bool,
+    /// The last pass of which a pipeline has broken.
+    pub(super) broken_round: Option<CopyRound>,
     /// Why the job is to fail, once its range is writable.
     pub(super) condemned: Option<String>,
     pub(super) backoff: Backoff,
@@ -78,6 +80,7 @@ impl Drive {
             book: ReportBook::default(),
             count: None,
             is_loose: false,
+            broken_round: None,
             condemned: None,
             backoff: Backoff::default(),
             waiting: None,
@@ -200,7 +203,7 @@ impl Drive {
             Doing::Copying(pipeline) => Some(format!("has sent {} rows of the pass", pipeline.rows())),
             Doing::Comparing(comparison) => {
                 let missing: Vec<String> = comparison.missing().map(|group| format!("group {group}")).collect();
-                Some(format!("compares the digests of both sides, and lacks that of {}", missing.join(" and ")))
+                Some(format!("wants the digests of both sides, and lacks that of {}", missing.join(" and ")))
             }
         }
     }
@@ -357,50 +360,6 @@ impl Drive {
             turn.note(self.id, MigratorEventKind::Waiting { text: text.clone() });
         }
         self.waiting = Some(Waiting { on, text, since_ms });
-    }
-
-    pub(super) fn copy_on(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) {
-        if fence::is_overdue(job, turn.wall_ms()) {
-            self.observe(turn, job);
-            return;
-        }
-        let Doing::Copying(pipeline) = &mut self.doing else { return };
-        match pipeline.turn(turn, job) {
-            Flow::Going => {}
-            Flow::Ended => {
-                self.backoff.reset();
-                self.waiting = None;
-                self.observe(turn, job);
-            }
-            Flow::Broken(Broken { error, is_loose }) => {
-                self.is_loose |= is_loose;
-                let why = format!("copying from group {} to group {}: {error}", job.source, job.target);
-                match error {
-                    CallError::Rejected(rejection) if deed::is_hopeless(&rejection) => self.condemn(turn, why),
-                    CallError::Rejected(_)
-                    | CallError::CatalogRejected(_)
-                    | CallError::NotLeader { .. }
-                    | CallError::NoReplica { .. }
-                    | CallError::Busy { .. }
-                    | CallError::Unknown { .. }
-                    | CallError::Stopped { .. } => self.look_again(turn, why),
-                }
-            }
-        }
-    }
-
-    pub(super) fn compare_on(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) {
-        let Doing::Comparing(comparison) = &mut self.doing else { return };
-        let Phase::DeltaCopy(phase) = &job.phase else { return };
-        if fence::is_overdue(job, turn.wall_ms()) || !comparison.is_of(job, phase) {
-            self.observe(turn, job);
-            return;
-        }
-        match comparison.turn(turn, job) {
-            Compared::Going => {}
-            Compared::Equal => self.arm_cutover(turn, job),
-            Compared::Different(why) => self.condemn(turn, why),
-        }
     }
 }
 

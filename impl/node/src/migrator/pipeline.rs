@@ -24,6 +24,8 @@ pub(super) struct Pipeline {
     pub(super) order: CopyOrder,
     /// One import goes alone, to make the attempt known.
     is_alone: bool,
+    /// Imports that may be under way at once.
+    width: usize,
     progress: ImportProgress,
     export: Export,
     /// In the order in which they were proposed, which is that of their batches.
@@ -67,11 +69,21 @@ pub(super) enum Flow {
 
 impl Pipeline {
     /// From where the target stands.
-    pub(super) fn begin(turn: &Turn<'_, '_>, job: &SplitJob, order: CopyOrder, target: &LeaderView) -> Pipeline {
+    ///
+    /// `has_broken`: one of the pass's pipelines has broken before. A network that loses or reorders messages breaks every
+    /// one that is wider than a single import.
+    pub(super) fn begin(
+        turn: &Turn<'_, '_>,
+        job: &SplitJob,
+        order: CopyOrder,
+        target: &LeaderView,
+        has_broken: bool,
+    ) -> Pipeline {
         let imported = target.status.guards.as_ref().and_then(JobGuards::target).map(|guards| guards.imported.clone());
         Pipeline {
             order,
             is_alone: target.report.epoch != Some(job.epoch),
+            width: if has_broken { 1 } else { turn.settings.imports_in_flight.max(1) },
             progress: imported.unwrap_or_default().within(order.round),
             export: Export::Due { at_ms: turn.now_ms() },
             imports: Vec::new(),
@@ -115,8 +127,7 @@ impl Pipeline {
     /// Does what is due, and says how it stands.
     pub(super) fn turn(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) -> Flow {
         self.give_up(turn.now_ms());
-        let width = if self.is_alone { 1 } else { turn.settings.imports_in_flight.max(1) };
-        if self.imports.len() < width
+        if self.imports.len() < self.width
             && let Export::Held(batches) = &mut self.export
         {
             let batches = std::mem::take(batches);

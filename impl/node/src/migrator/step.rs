@@ -1,16 +1,18 @@
 //! From what is observed to what is done: asks the core, and does what it says (J1).
 
-use super::deed::{Deed, Proposal};
-use super::digests::{Comparison, Count};
+use super::deed::{self, Deed, Proposal};
+use super::digests::{Compared, Comparison, Count};
 use super::drive::{Doing, Drive};
-use super::pipeline::Pipeline;
+use super::fence;
+use super::pipeline::{Broken, Flow, Pipeline};
 use super::round::Round;
 use super::turn::Turn;
 use super::words;
 use splitjob_core::catalog::Advance;
 use splitjob_core::gate::Gates;
 use splitjob_core::group::JobAction;
-use splitjob_core::job::{Backfill, CopyOrder, DeltaCopy, FailReason, Phase, SplitJob, Step, WaitingFor, decide};
+use splitjob_core::job::{Backfill, CopyOrder, FailReason, Phase, SplitJob, Step, WaitingFor, decide};
+use splitjob_wire::peer::CallError;
 
 impl Drive {
     /// Something of the round has come: decides, and acts unless the rest of the round may say more.
@@ -69,13 +71,11 @@ impl Drive {
 
     fn take(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob, step: Step, round: &Round) {
         match step {
-            Step::Advance(Advance::BeginFence) if self.is_counting(turn) => {
-                let text = format!("group {} counts the range for its digest", job.source);
-                let until_ms = turn.now_ms() + COUNT_REST_MS;
-                self.wait(turn, None, text, Some(until_ms));
-            }
             Step::Advance(advance) => match (&job.phase, &advance) {
-                (Phase::DeltaCopy(phase), Advance::ArmCutover) => self.compare(turn, job, phase),
+                (_, Advance::BeginFence) => self.doing = Doing::Comparing(Comparison::before_fence(turn, job)),
+                (Phase::DeltaCopy(phase), Advance::ArmCutover) => {
+                    self.doing = Doing::Comparing(Comparison::before_cutover(turn, job, phase.fence_ts));
+                }
                 (_, _) => self.act(turn, job, Proposal::Advance(advance)),
             },
             Step::Command { group, action } => self.act(turn, job, Proposal::Command { group, action }),
@@ -106,23 +106,58 @@ impl Drive {
             self.count = Some(Count::begin(turn, job, order.window));
         }
         let target = round.target().expect("whether a pass is complete is decided from what the target says");
-        let pipeline = Pipeline::begin(turn, job, order, target);
+        let has_broken = self.broken_round == Some(order.round);
+        let pipeline = Pipeline::begin(turn, job, order, target, has_broken);
         self.counters.begin_pass(pipeline.rows());
         self.doing = Doing::Copying(pipeline);
         self.copy_on(turn, job);
     }
 
-    fn compare(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob, phase: &DeltaCopy) {
-        self.doing = Doing::Comparing(Comparison::begin(turn, job, phase));
+    /// Goes on copying, unless the fence's budget is over.
+    pub(super) fn copy_on(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) {
+        if fence::is_overdue(job, turn.wall_ms()) {
+            self.observe(turn, job);
+            return;
+        }
+        let Doing::Copying(pipeline) = &mut self.doing else { return };
+        match pipeline.turn(turn, job) {
+            Flow::Going => {}
+            Flow::Ended => {
+                self.backoff.reset();
+                self.waiting = None;
+                self.observe(turn, job);
+            }
+            Flow::Broken(Broken { error, is_loose }) => {
+                self.is_loose |= is_loose;
+                self.broken_round = Some(pipeline.order.round);
+                let why = format!("copying from group {} to group {}: {error}", job.source, job.target);
+                match error {
+                    CallError::Rejected(rejection) if deed::is_hopeless(&rejection) => self.condemn(turn, why),
+                    CallError::Rejected(_)
+                    | CallError::CatalogRejected(_)
+                    | CallError::NotLeader { .. }
+                    | CallError::NoReplica { .. }
+                    | CallError::Busy { .. }
+                    | CallError::Unknown { .. }
+                    | CallError::Stopped { .. } => self.look_again(turn, why),
+                }
+            }
+        }
     }
 
-    /// Both sides hold the same: what was decided before they were asked is done. The record has not moved since.
-    pub(super) fn arm_cutover(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) {
-        self.act(turn, job, Proposal::Advance(Advance::ArmCutover));
-    }
-
-    fn is_counting(&self, turn: &Turn<'_, '_>) -> bool {
-        self.count.as_ref().is_some_and(|count| count.holds_off(turn))
+    /// Does what was decided once the digests allow it. The record has not moved since, or they would have been dropped.
+    pub(super) fn compare_on(&mut self, turn: &mut Turn<'_, '_>, job: &SplitJob) {
+        let Doing::Comparing(comparison) = &mut self.doing else { return };
+        if fence::is_overdue(job, turn.wall_ms()) || !comparison.is_of(job) {
+            self.observe(turn, job);
+            return;
+        }
+        match comparison.turn(turn, job) {
+            Compared::Going => {}
+            Compared::Counted => self.act(turn, job, Proposal::Advance(Advance::BeginFence)),
+            Compared::Equal => self.act(turn, job, Proposal::Advance(Advance::ArmCutover)),
+            Compared::Different(why) => self.condemn(turn, why),
+        }
     }
 }
 
@@ -140,6 +175,3 @@ fn lifts(job: &SplitJob, backfill: &Backfill, step: &Step) -> bool {
     };
     backfill.was_fenced && is_lifting
 }
-
-/// The rest after which the source's count is looked for again, in milliseconds.
-const COUNT_REST_MS: u64 = 50;
