@@ -14,19 +14,19 @@ use std::collections::BTreeMap;
 
 /// Writes under way and done.
 #[derive(Default)]
-pub struct Clients {
+pub(crate) struct Clients {
     under_way: BTreeMap<RequestId, (RawKey, Vec<u8>)>,
     /// What was acknowledged: key, commit timestamp, value.
-    pub acknowledged: BTreeMap<RawKey, BTreeMap<Timestamp, Vec<u8>>>,
+    pub(crate) acknowledged: BTreeMap<RawKey, BTreeMap<Timestamp, Vec<u8>>>,
     /// What may have happened.
-    pub in_doubt: BTreeMap<RawKey, Vec<Vec<u8>>>,
-    pub refused: Vec<NodeError>,
+    pub(crate) in_doubt: BTreeMap<RawKey, Vec<Vec<u8>>>,
+    pub(crate) refused: Vec<NodeError>,
     written: u64,
 }
 
 impl Clients {
     /// A client writes a value that nobody else writes, through some node.
-    pub fn write(&mut self, simulation: &mut Simulation, keys: u64) {
+    pub(crate) fn write(&mut self, simulation: &mut Simulation, keys: u64) {
         let node = NodeId(1 + simulation.random().below(3));
         let key = key_of(simulation.random().below(keys));
         self.written += 1;
@@ -38,7 +38,7 @@ impl Clients {
     }
 
     /// Takes the answers that have come; with `all`, what has none is in doubt for good.
-    pub fn collect(&mut self, simulation: &Simulation, all: bool) {
+    pub(crate) fn collect(&mut self, simulation: &Simulation, all: bool) {
         for (id, (key, value)) in std::mem::take(&mut self.under_way) {
             match simulation.answer(id) {
                 Some((_, Ok(ClientResponse::Written { commit_ts }))) => {
@@ -56,12 +56,12 @@ impl Clients {
         }
     }
 
-    pub fn acknowledged_writes(&self) -> usize {
+    pub(crate) fn acknowledged_writes(&self) -> usize {
         self.acknowledged.values().map(BTreeMap::len).sum()
     }
 
     /// Every key shows its newest acknowledged value, or one that is in doubt, through every node.
-    pub fn check(&self, simulation: &mut Simulation) {
+    pub(crate) fn check(&self, simulation: &mut Simulation) {
         for node in nodes().collect::<Vec<_>>() {
             let rows = scan(simulation, node);
             for (key, versions) in &self.acknowledged {
@@ -79,12 +79,12 @@ impl Clients {
     }
 }
 
-pub fn key_of(number: u64) -> RawKey {
+pub(crate) fn key_of(number: u64) -> RawKey {
     RawKey::from(format!("key{number:04}").as_str())
 }
 
 /// Everything that a node shows.
-pub fn scan(simulation: &mut Simulation, node: NodeId) -> BTreeMap<RawKey, Vec<u8>> {
+pub(crate) fn scan(simulation: &mut Simulation, node: NodeId) -> BTreeMap<RawKey, Vec<u8>> {
     let mut rows = BTreeMap::new();
     let mut interval = RawInterval { start: RawKey::from("key"), end: Some(RawKey::from("kez")) };
     loop {

@@ -5,7 +5,7 @@ mod faults;
 mod moves;
 
 use splitjob_core::catalog::Route;
-use splitjob_core::id::{CatalogVersion, GroupId, JobId, NodeId, RouteId};
+use splitjob_core::id::{GroupId, JobId, NodeId};
 use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_core::key::RoutingKey;
 use splitjob_node::api::{AdminRequest, AdminResponse, ClientResponse};
@@ -13,7 +13,7 @@ use splitjob_node::config::NodeConfig;
 use splitjob_node::simulator::{Faults, Simulation};
 
 /// Three nodes, each with a voter of the default group and of two data groups.
-pub fn cluster(seed: u64, faults: Faults) -> Simulation {
+pub(crate) fn cluster(seed: u64, faults: Faults) -> Simulation {
     let members = [1, 2, 3].map(NodeId).into_iter().collect();
     let mut config = NodeConfig::new(NodeId(1), members, vec![GroupId(1), GroupId(2)]);
     config.cache_bytes = 1 << 20;
@@ -23,7 +23,7 @@ pub fn cluster(seed: u64, faults: Faults) -> Simulation {
 }
 
 /// The same, once every group has a leader.
-pub fn settled(mut simulation: Simulation) -> Simulation {
+pub(crate) fn settled(mut simulation: Simulation) -> Simulation {
     let has_leaders =
         |simulation: &Simulation| [0, 1, 2].map(GroupId).into_iter().all(|group| leader(simulation, group).is_some());
     assert!(simulation.run_until(20_000, has_leaders), "no leaders within 20 s");
@@ -33,7 +33,7 @@ pub fn settled(mut simulation: Simulation) -> Simulation {
 }
 
 /// The node that leads a group by the word of a majority.
-pub fn leader(simulation: &Simulation, group: GroupId) -> Option<NodeId> {
+pub(crate) fn leader(simulation: &Simulation, group: GroupId) -> Option<NodeId> {
     let named: Vec<NodeId> = nodes()
         .filter_map(|node| {
             let status = simulation.node(node)?.status(simulation.now(node));
@@ -43,12 +43,12 @@ pub fn leader(simulation: &Simulation, group: GroupId) -> Option<NodeId> {
     named.iter().copied().find(|leader| named.iter().filter(|other| *other == leader).count() >= 2)
 }
 
-pub fn nodes() -> impl Iterator<Item = NodeId> {
+pub(crate) fn nodes() -> impl Iterator<Item = NodeId> {
     [1, 2, 3].map(NodeId).into_iter()
 }
 
 /// Starts a job that moves everything from `at` on to group 2.
-pub fn start_job(simulation: &mut Simulation, at: &str, target: u64, options: JobOptions) -> JobId {
+pub(crate) fn start_job(simulation: &mut Simulation, at: &str, target: u64, options: JobOptions) -> JobId {
     let route = route_of(simulation, at);
     let request = AdminRequest::StartJob {
         expected_version: None,
@@ -65,13 +65,13 @@ pub fn start_job(simulation: &mut Simulation, at: &str, target: u64, options: Jo
 }
 
 /// The route that covers a key, by the word of the first node that runs.
-pub fn route_of(simulation: &Simulation, at: &str) -> Route {
+pub(crate) fn route_of(simulation: &Simulation, at: &str) -> Route {
     let node = nodes().find_map(|node| simulation.node(node)).expect("a node runs");
     node.catalog().routes().covering(&RoutingKey::from(at)).clone()
 }
 
 /// The phase of a job, by the word of the node that has applied most of the catalog.
-pub fn phase(simulation: &Simulation, job: JobId) -> Option<PhaseName> {
+pub(crate) fn phase(simulation: &Simulation, job: JobId) -> Option<PhaseName> {
     let newest = nodes().filter_map(|node| simulation.node(node)).max_by_key(|node| node.catalog().routes().version)?;
     let catalog = newest.catalog();
     let found = catalog.job(job).or_else(|| catalog.history().find(|ended| ended.id == job));
@@ -79,11 +79,8 @@ pub fn phase(simulation: &Simulation, job: JobId) -> Option<PhaseName> {
 }
 
 /// Runs until the job has ended so, at most so many milliseconds.
-pub fn run_to(simulation: &mut Simulation, job: JobId, wanted: PhaseName, ms: u64) {
+pub(crate) fn run_to(simulation: &mut Simulation, job: JobId, wanted: PhaseName, ms: u64) {
     let is_there = |simulation: &Simulation| phase(simulation, job) == Some(wanted);
     let came = simulation.run_until(ms, is_there);
     assert!(came, "job {job} is in {:?} after {ms} ms; stopped: {:?}", phase(simulation, job), simulation.stopped());
 }
-
-/// The ids that a fresh cluster begins with.
-pub const FIRST: (RouteId, CatalogVersion) = (RouteId(1), CatalogVersion(1));

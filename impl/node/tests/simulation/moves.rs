@@ -7,7 +7,7 @@ use splitjob_core::job::{JobOptions, PhaseName};
 use splitjob_node::simulator::{Faults, Simulation};
 
 /// Clients write for so many milliseconds, a write every two.
-pub fn load(simulation: &mut Simulation, clients: &mut Clients, keys: u64, ms: u64) {
+pub(crate) fn load(simulation: &mut Simulation, clients: &mut Clients, keys: u64, ms: u64) {
     for _ in 0..ms / 2 {
         clients.write(simulation, keys);
         simulation.run_for(2);
