@@ -8,6 +8,7 @@ mod copy;
 mod job;
 mod refusal;
 mod route;
+mod shown;
 mod state;
 mod value;
 

@@ -11,6 +11,7 @@ use crate::proto::splitjob as pb;
 use splitjob_core::catalog::{CatalogLimits, CatalogState, NodeReport, Route, Routes};
 use splitjob_core::id::{CatalogVersion, GroupId, JobId, NodeId, RouteId};
 use splitjob_core::job::SplitJob;
+use splitjob_core::key::RawKey;
 use splitjob_core::timestamp::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,12 +125,8 @@ struct Parts {
 
 impl Parts {
     fn take(&mut self, key: &[u8], record: &[u8]) -> Result<(), WireError> {
-        let parsed = CatalogKey::parse(key);
-        let Some(key) = parsed else {
-            return Err(WireError::invalid(
-                CATALOG,
-                format!("{} is no key of it", splitjob_core::key::RawKey::from(key)),
-            ));
+        let Some(key) = CatalogKey::parse(key) else {
+            return Err(WireError::invalid(CATALOG, format!("{} is no key of it", RawKey::from(key))));
         };
         match key {
             CatalogKey::Version => self.version = Some(decode_scalar(record)?),

@@ -12,8 +12,10 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 use splitjob_core::group::Window;
 use splitjob_core::id::{GroupId, JobEpoch, JobId, Revision, RouteId};
 use splitjob_core::job::{FailReason, Phase, PhaseName, SplitJob, WayBack};
+use splitjob_core::key::RoutingKey;
 use splitjob_core::range::KeyRange;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 /// The record of the job.
 pub fn encode_job(job: &SplitJob) -> Vec<u8> {
@@ -108,22 +110,41 @@ impl JobRecord {
     }
 }
 
+impl From<api::SplitJob> for JobRecord {
+    fn from(message: api::SplitJob) -> JobRecord {
+        JobRecord { message, unknown: Vec::new() }
+    }
+}
+
 fn check_phases(message: &api::SplitJob) -> Result<(), WireError> {
     let phase = known::<SplitJobPhase>(message.phase, "the phase of a job")?;
     if phase == SplitJobPhase::None {
         return Err(WireError::invalid(JOB, "it must have a phase"));
     }
-    let is_within =
-        |number: i32, first: SplitJobPhase, last: SplitJobPhase| (i32::from(first)..=i32::from(last)).contains(&number);
-    let may_retry = is_within(message.retry_phase, SplitJobPhase::Backfill, SplitJobPhase::Cleanup);
-    if if phase == SplitJobPhase::Failed { !may_retry } else { message.retry_phase != 0 } {
-        return Err(WireError::invalid(JOB, "a FAILED job, and no other, names the phase of a retry: 2 to 6"));
-    }
-    let may_abandon = is_within(message.abandon_from_phase, SplitJobPhase::Backfill, SplitJobPhase::DeltaCopy);
-    if if phase == SplitJobPhase::Abandoning { !may_abandon } else { message.abandon_from_phase != 0 } {
-        return Err(WireError::invalid(JOB, "an ABANDONING job, and no other, names the phase that it left: 2 to 4"));
-    }
-    Ok(())
+    check_named_phase(
+        message.retry_phase,
+        phase == SplitJobPhase::Failed,
+        SplitJobPhase::Backfill..=SplitJobPhase::Cleanup,
+        "a FAILED job, and no other, names the phase of a retry: 2 to 6",
+    )?;
+    check_named_phase(
+        message.abandon_from_phase,
+        phase == SplitJobPhase::Abandoning,
+        SplitJobPhase::Backfill..=SplitJobPhase::DeltaCopy,
+        "an ABANDONING job, and no other, names the phase that it left: 2 to 4",
+    )
+}
+
+/// A phase that is named if and only if it must be, and then is one of these.
+fn check_named_phase(
+    number: i32,
+    must_be_named: bool,
+    allowed: RangeInclusive<SplitJobPhase>,
+    why: &str,
+) -> Result<(), WireError> {
+    let is_allowed = (i32::from(*allowed.start())..=i32::from(*allowed.end())).contains(&number);
+    let is_right = if must_be_named { is_allowed } else { number == 0 };
+    if is_right { Ok(()) } else { Err(WireError::invalid(JOB, why)) }
 }
 
 fn known<E: TryFrom<i32>>(number: i32, what: &'static str) -> Result<E, WireError> {
@@ -148,7 +169,7 @@ fn unknown_fields(message: &[u8]) -> Result<Vec<u8>, WireError> {
 /// The job in the fields from 40 on, and in those few before that are exact too.
 fn exact(message: &api::SplitJob) -> Result<SplitJob, WireError> {
     let end = message.range_end.clone().map(routing_key).transpose()?;
-    if end.as_ref().is_some_and(splitjob_core::key::RoutingKey::is_empty) {
+    if end.as_ref().is_some_and(RoutingKey::is_empty) {
         return Err(WireError::invalid(JOB, "the end of its range is empty; leave it out for +∞"));
     }
     Ok(SplitJob {
@@ -291,4 +312,4 @@ fn nearest_abandoned(from: PhaseName) -> SplitJobPhase {
 const JOB: &str = "a job record";
 const JOB_VERSION: u8 = 1;
 /// The numbers of the fields that the message has.
-const KNOWN_FIELDS: [std::ops::RangeInclusive<u32>; 2] = [1..=33, 40..=45];
+const KNOWN_FIELDS: [RangeInclusive<u32>; 2] = [1..=33, 40..=45];
