@@ -4,7 +4,7 @@
 use crate::chance::Chance;
 use crate::clients::Clients;
 use crate::groups::DataGroup;
-use crate::process::Process;
+use crate::process::{Process, is_import};
 use splitjob_core::catalog::{
     Advance, AdvanceJob, Catalog, CatalogCommand, CatalogLimits, CatalogOutcome, CatalogRejection, StartJob,
 };
@@ -71,8 +71,11 @@ pub(crate) struct Cluster {
     pub(crate) clients: Clients,
     /// Groups whose leader answers nobody.
     pub(crate) silent: BTreeSet<GroupId>,
-    /// Answers that a test wants to have changed.
+    /// Until then no leader has counted its rows.
     pub(crate) busy_digests_until_ms: u64,
+    /// So many imports are still to be held back.
+    pub(crate) imports_to_hold: usize,
+    held: Vec<Mail>,
     mail: BTreeMap<(u64, u64), Mail>,
     posted: u64,
 }
@@ -93,6 +96,8 @@ impl Cluster {
             clients: Clients::default(),
             silent: BTreeSet::new(),
             busy_digests_until_ms: 0,
+            imports_to_hold: 0,
+            held: Vec::new(),
             mail: BTreeMap::new(),
             posted: 0,
         };
@@ -346,13 +351,25 @@ impl Cluster {
                 let Asked { id, owner, to, ref call, deadline_ms } = asked;
                 self.send(Mail::Question { process, asked: Asked { id, owner, to, call: call.clone(), deadline_ms } });
             }
-            self.send(Mail::Question { process, asked });
+            if self.imports_to_hold > 0 && is_import(&asked.call) {
+                self.imports_to_hold -= 1;
+                self.held.push(Mail::Question { process, asked });
+            } else {
+                self.send(Mail::Question { process, asked });
+            }
         }
         let reads = self.processes[process].migrator.wants_catalog_reads();
         let is_leading = process == self.leader;
         for read in reads.into_iter().filter(|_| is_leading) {
             let index = self.catalogs.len() - 1;
             self.send(Mail::Read { process, read, index });
+        }
+    }
+
+    /// What was held back arrives next.
+    pub(crate) fn release(&mut self) {
+        for mail in std::mem::take(&mut self.held) {
+            self.arrive(mail);
         }
     }
 

@@ -66,7 +66,7 @@ impl Process {
         for asked in &asked {
             self.check_order(&asked.call);
             self.open.insert(asked.id, asked.call.clone());
-            if import_of(&asked.call).is_some() {
+            if is_import(&asked.call) {
                 self.exported = self.exported.saturating_sub(1);
             }
         }
@@ -102,6 +102,11 @@ impl Process {
             assert!(follows || is_alone, "batch {seq} of {bracket:?} doesn't follow {last:?}");
         }
     }
+}
+
+/// Whether the call carries rows to a target.
+pub(crate) fn is_import(call: &Call) -> bool {
+    import_of(call).is_some()
 }
 
 fn import_of(call: &Call) -> Option<(Token, CopyRound, Batches)> {

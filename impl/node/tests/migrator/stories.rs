@@ -4,6 +4,8 @@ use crate::cluster::{Cluster, SOURCE, Storm, TARGET, settings};
 use splitjob_core::catalog::Advance;
 use splitjob_core::id::{JobEpoch, JobId, NodeId, VoterId};
 use splitjob_core::job::{FailReason, JobOptions, Phase, PhaseName, WaitingFor};
+use splitjob_core::key::RawKey;
+use splitjob_core::store::Keyspace;
 use splitjob_node::api::Explanation;
 use splitjob_node::migrator::MigratorEventKind;
 use std::collections::BTreeMap;
@@ -182,6 +184,28 @@ fn a_pipeline_that_broke_is_followed_by_a_new_attempt() {
     cluster.silent.remove(&TARGET);
     cluster.run_to(JOB, PhaseName::Done);
     assert!(cluster.job(JOB).epoch > epoch, "{:?}", cluster.job(JOB));
+}
+
+/// The late write moves the cut between the batches that come after it: a late batch of the old cut would leave a hole.
+#[test]
+fn batches_of_a_pipeline_that_broke_never_mix_with_those_of_the_next() {
+    let mut cluster = Cluster::calm(small_chunks());
+    cluster.run_until(5_000, |cluster| cluster.group(TARGET).rows(Keyspace::Staged).len() == 6);
+    cluster.imports_to_hold = 2;
+    cluster.run_until(5_000, |cluster| cluster.imports_to_hold == 0);
+    let until_ms = cluster.now_ms + 50;
+    cluster.run_until(100, |cluster| cluster.now_ms >= until_ms);
+    let sent = cluster.group(TARGET).rows(Keyspace::Staged).len();
+    let first_held =
+        cluster.group(SOURCE).rows(Keyspace::Live).into_keys().filter(|(key, _)| *key >= RawKey::from("m"));
+    let (first_held, _) = first_held.collect::<Vec<_>>().swap_remove(sent);
+    let late = format!("{}a", String::from_utf8_lossy(first_held.as_bytes()));
+    let back_ms = cluster.now_ms - 100;
+    assert!(cluster.write(&late, back_ms), "a timestamp at the beginning can still be written");
+    cluster.run_until(5_000, |cluster| cluster.group(TARGET).rows(Keyspace::Staged).len() > sent);
+    cluster.release();
+    cluster.run_to(JOB, PhaseName::Done);
+    cluster.check_end(JOB);
 }
 
 #[test]
