@@ -3,8 +3,11 @@
 mod artifacts;
 mod bench;
 mod check;
+mod demo;
 mod explore;
 mod gaps;
+mod job;
+mod kv;
 mod matrix;
 mod names;
 mod out;
@@ -12,6 +15,7 @@ mod progress;
 mod replay;
 mod rules;
 mod scenarios;
+mod serve;
 mod table;
 mod tell;
 mod why;
@@ -21,9 +25,9 @@ use clap::{Parser, Subcommand};
 use std::io;
 use std::process::ExitCode;
 
-/// Check, explain, explore and replay the split job protocol.
+/// Check, explain and explore the split job protocol; run a cluster that follows it.
 ///
-/// Exit codes: 0 everything holds, 1 something is violated, 2 it could not be run to the end.
+/// Exit codes: 0 everything holds or is done, 1 something is violated or refused, 2 it could not be run to the end.
 #[derive(Parser)]
 #[command(name = "splitjob", version, max_term_width = 110)]
 struct Cli {
@@ -53,6 +57,25 @@ enum Command {
     Bench(bench::Bench),
     /// List the scenarios, their bounds, and what they are for.
     Scenarios,
+    /// Run a cluster on this machine and move a hot range of it live.
+    Demo(demo::Arguments),
+    /// Run a node.
+    Serve(Box<serve::Arguments>),
+    /// Read a key of a cluster.
+    Get(kv::Get),
+    /// Write a key of a cluster.
+    Put(kv::Put),
+    /// Delete a key of a cluster, or everything under a prefix.
+    Delete(kv::Delete),
+    /// Read rows of a cluster.
+    Scan(kv::Scan),
+    /// Start, follow, explain and end split jobs.
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Look at the routes of a cluster, or split one.
+    Routes(job::Routes),
+    /// Look at a cluster's nodes and groups, or change who has a vote.
+    Cluster(job::Cluster),
 }
 
 /// What a command came to.
@@ -68,7 +91,7 @@ enum Conclusion {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli.command) {
+    match run(cli.command) {
         Ok(Conclusion::Holds) => ExitCode::SUCCESS,
         Ok(Conclusion::Violated) => ExitCode::from(1),
         Ok(Conclusion::Incomplete) => ExitCode::from(2),
@@ -80,17 +103,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> anyhow::Result<Conclusion> {
+fn run(command: Command) -> anyhow::Result<Conclusion> {
     match command {
-        Command::Check(arguments) => check::run(arguments),
-        Command::Gaps(arguments) => gaps::run(arguments),
-        Command::Why(arguments) => why::run(arguments),
-        Command::Explore(arguments) => explore::run(arguments),
-        Command::Replay(arguments) => replay::run(arguments),
-        Command::Witnesses(arguments) => witnesses::run(arguments),
-        Command::TraceRules(arguments) => rules::run(arguments),
-        Command::Bench(what) => bench::run(what),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
+        Command::Explore(arguments) => explore::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Witnesses(arguments) => witnesses::run(&arguments),
+        Command::TraceRules(arguments) => rules::run(&arguments),
+        Command::Bench(what) => bench::run(&what),
         Command::Scenarios => scenarios::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Get(arguments) => kv::get(arguments),
+        Command::Put(arguments) => kv::put(arguments),
+        Command::Delete(arguments) => kv::delete(arguments),
+        Command::Scan(arguments) => kv::scan(arguments),
+        Command::Job(what) => job::run(what),
+        Command::Routes(arguments) => job::routes(&arguments),
+        Command::Cluster(arguments) => job::cluster(&arguments),
     }
 }
 
