@@ -119,7 +119,6 @@ fn a_job_that_could_carry_nothing_is_refused() {
 }
 
 #[test]
-#[ignore = "S9: the moved marker is lost"]
 fn a_target_that_the_range_had_left_knows_where_it_went_after_an_abandoned_way_back() {
     let mut cluster = Cluster::with_job_in(PhaseName::Done);
     let before = cluster.group(SOURCE).ownership().clone();

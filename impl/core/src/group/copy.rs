@@ -286,9 +286,12 @@ impl<S: VersionStore> Group<S> {
             self.last_commit_ts = self.last_commit_ts.max(guards.max_imported_ts);
         }
         let job = command.token.job;
+        // G9: a group that the range had left goes on to say where it is, also when its way back is given up.
         self.ownership.assign(&command.range, |current| match current {
-            Ownership::Foreign | Ownership::Moved { .. } => Ownership::Incoming { job },
-            Ownership::Owned(_) | Ownership::WriteFenced(_) | Ownership::Incoming { .. } => current.clone(),
+            Ownership::Foreign => Ownership::Incoming { job },
+            Ownership::Owned(_) | Ownership::WriteFenced(_) | Ownership::Incoming { .. } | Ownership::Moved { .. } => {
+                current.clone()
+            }
         });
         self.store_guards(command, Role::Target(guards));
     }
