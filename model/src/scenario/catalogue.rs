@@ -281,7 +281,7 @@ pub const ALL: &[Scenario] = &[
         bounds: requests::catch_up,
         goals: &[Goal::CatchingUp, Goal::Failed, Goal::Ended, Goal::TrackedBelowSnapshot],
         liveness: JOB_ENDS,
-        pinned: Pinned { states: 26_543, steps: 56_308, depth: 36 },
+        pinned: Pinned { states: 32_793, steps: 68_657, depth: 39 },
     },
     Scenario {
         name: "mixed-versions",
