@@ -54,6 +54,8 @@ gates! {
     SplitOverlap = "C4";
     /// A group refuses a job command that is older than the newest epoch it has applied for that job.
     JobEpoch = "J4";
+    /// A deletion is an effect of its attempt: the group refuses commands of older attempts from then on.
+    DeletionKnowsAttempt = "J4";
     /// A group refuses every command of a job that it has closed.
     ClosedWatermark = "G10";
     /// What a group may do with a key is decided by its own replicated map, not by a cache of the node.
@@ -66,6 +68,10 @@ gates! {
     UnpinnedWritesChecked = "O2";
     /// What a group can't tell to be its own is refused, not served.
     UnknownOwnerRefused = "G5";
+    /// A leader's clock has observed every floor of its group before it issues a timestamp.
+    ClockRecovers = "T4";
+    /// Whose timestamp was refused as too low observes the floor that the refusal names.
+    RefusalsAreObserved = "T2";
     /// No timestamp above the replicated ceiling is written or bound.
     TimestampUnderCeiling = "T3";
     /// No version at or below the bound of served reads is admitted.
@@ -90,6 +96,10 @@ gates! {
     CatchUpFromTracker = "P2";
     /// While the retention pin stands, no version of the range above it is collected.
     RetentionPin = "G2";
+    /// A bracket's export carries the rows that route into the range, and not all that the bracket holds.
+    ExportChecksRows = "K3";
+    /// A batch with a row that routes elsewhere is refused.
+    ForeignRowRefused = "K3";
     /// Export, deletion and ownership decide by the routing key of a row, never by its raw key.
     ExportByRoutingKey = "K2";
     /// Cleanup deletes exactly the rows that route into the range.
@@ -100,6 +110,8 @@ gates! {
     BatchDedup = "G6";
     /// A batch that would leave a gap in the sequence is refused.
     BatchGap = "G6";
+    /// The record says that the range is fenced before its fence is armed.
+    IntentBeforeGuards = "J1";
     /// The backfill is complete before the fence.
     BackfillBeforeFence = "P2";
     /// The range is fenced before the transactions in it are waited for.
@@ -122,6 +134,8 @@ gates! {
     DeltaFloorFromTracker = "P4";
     /// What a group answers about itself is a linearizable read.
     LinearizableStatus = "P4";
+    /// What a group's leader answers about the job, about itself and about the configuration is of one moment.
+    StatusOfOneMoment = "P4";
     /// The delta is complete before the cutover.
     DeltaBeforeCutover = "P5";
     /// A guard counts as applied when every voter of the configuration has applied it.
@@ -174,6 +188,10 @@ gates! {
     PromotionBeforeClear = "P8";
     /// No row is deleted while a read of the range that was admitted is still running on any voter.
     ReadDrain = "P8";
+    /// The target forgets the job only when its log has the routes without the staged flag.
+    ClearedBeforeClose = "P8";
+    /// A voter that is added, for the first time or again, serves nothing of what it had before.
+    VoterBeginsAnew = "B3";
     /// The source forgets its fences only when it knows itself that the range has moved.
     MovedBeforeClear = "G9";
     /// What became of a cutover is read from the catalog, never assumed.
@@ -192,6 +210,8 @@ gates! {
     CloseLeavesNoStagedRow = "J8";
     /// A job is created and moved on only while every node can run the whole protocol.
     CapableNodes = "V1";
+    /// What the record says of who may write reaches the groups also while a node can't run the protocol.
+    WritersWaitForNoNode = "V2";
     /// A voter that meets an entry that it can't read stops, and doesn't pass it over.
     UnknownEntriesStop = "V2";
     /// A read at or above the commit timestamp of a lock waits for the lock.
@@ -244,6 +264,7 @@ pub const NOT_PUBLISHED: &[Gate] = &[
     Gate::AbandonRaisesEpoch,
     Gate::CloseLeavesNoStagedRow,
     Gate::UnknownEntriesStop,
+    Gate::WritersWaitForNoNode,
     Gate::LocksBlockReads,
     Gate::ReadsHideTransactions,
     Gate::PrefixSparesTransactions,

@@ -126,9 +126,49 @@ fn a_node_that_can_not_run_the_protocol_stops_the_job_and_is_named() {
         if cluster.job().epoch == JobEpoch(0) {
             cluster.advance(Advance::TakeOver).expect("a takeover only says who works on the job");
         }
+        if phase == PhaseName::Cleanup {
+            assert_eq!(cluster.decide(), Step::Adopt { group: TARGET }, "the record has handed the range over");
+            assert!(cluster.step(), "the target answers");
+        }
         assert_eq!(cluster.decide(), Step::Wait(WaitingFor::Capability { node: NodeId(7) }), "{phase}");
         cluster.report_node(true);
         cluster.run_to(PhaseName::Done);
+    }
+}
+
+#[test]
+fn what_the_record_has_given_back_is_lifted_though_a_node_can_not_run_the_protocol() {
+    let mut cluster = Cluster::with_job_in(PhaseName::DeltaCopy);
+    cluster.report_node(false);
+    cluster.now_ms += 60_000;
+    while cluster.step() {}
+    assert_eq!(cluster.decide(), Step::Wait(WaitingFor::Capability { node: NodeId(7) }));
+    assert!(cluster.write("m", 90).is_ok(), "{:?}", cluster.write("m", 90));
+}
+
+#[test]
+fn a_voter_that_has_nothing_yet_has_not_drained() {
+    let mut cluster = Cluster::with_job_in(PhaseName::Cleanup);
+    cluster.run_before(|step| matches!(step, Step::Command { action: JobAction::DeleteMoved { .. }, .. }));
+    let mut observed = cluster.observe();
+    let source = observed.source.as_mut().expect("the source answers");
+    source.configuration.insert(VoterId(2));
+    source.reports.insert(VoterId(2), VoterReport::default());
+    let step = decide(cluster.job(), Some(cluster.job().epoch), &observed, Gates::all());
+    assert_eq!(step, waits_for(SOURCE, Barrier::ReadDrain));
+}
+
+#[test]
+fn a_deletion_makes_the_attempts_before_it_stale() {
+    let mut cluster = Cluster::with_job_in(PhaseName::Cleanup);
+    cluster.run_before(|step| matches!(step, Step::Command { action: JobAction::DeleteMoved { .. }, .. }));
+    let action = JobAction::Close { oldest_live_job: cluster.job().id };
+    let late = cluster.commands(&Step::Command { group: SOURCE, action });
+    cluster.advance(Advance::TakeOver).expect("any live job can be taken over");
+    assert!(cluster.step(), "the new attempt deletes");
+    let newest = cluster.job().epoch;
+    for (group, command) in &late {
+        assert_eq!(cluster.apply(*group, command), Err(Rejection::StaleEpoch { newest }));
     }
 }
 

@@ -56,6 +56,10 @@ fn expected(bounds: &Bounds) -> [bool; KINDS.len()] {
         bounds.additions > 0,
         bounds.removals > 0,
         bounds.stream.is_some(),
+        bounds.looks > 0,
+        bounds.looks > 0,
+        bounds.additions > 0 && bounds.removals > 0,
+        bounds.groups_watch && bounds.groups_hear_late,
     ]
 }
 

@@ -152,6 +152,7 @@ pub(super) fn mixed_versions() -> Bounds {
         abandons: 1,
         overdue: 1,
         writes: vec![writes("m", 3, "m3")],
+        options: JobOptions { max_fence_attempts: 1, ..JobOptions::default() },
         ..Bounds::calm()
     }
 }

@@ -100,7 +100,13 @@ fn group(names: Names, group: DataGroup, before: &GroupScene, after: &GroupScene
     for (voter, (old, new)) in before.voters.iter().zip(&after.voters).enumerate() {
         let place = format!("{name} voter {}", voter + 1);
         if new.is_removed && !old.is_removed {
-            lines.push(format!("{place} stays as it is for ever"));
+            lines.push(format!("{place} gets no further entry"));
+        }
+        if old.is_new && !new.is_new {
+            lines.push(format!("{place} has what the leader had when it was added"));
+        }
+        if old.is_removed && !new.is_removed {
+            lines.push(format!("{place} counts again, and has nothing yet"));
         }
         let (old, new) = (old.ahead.len(), if new.is_removed { old.ahead.len() } else { new.ahead.len() });
         if old == new {

@@ -144,6 +144,9 @@ fn leftovers(world: &World, scene: &Scene) -> String {
         let name = names.the(*group);
         left.extend(world.leftover_in(scene, *group).map(|left| match left {
             Leftover::Guards(job) => format!("{name} still keeps guards of job {job}"),
+            Leftover::StagedFor(job) => {
+                format!("{name} still waits for staged rows of job {job} before it serves its range")
+            }
             Leftover::Lock(key) => format!("{name} still holds a lock on {key}, which isn't its own"),
             Leftover::Staged(key, commit_ts) => format!("{name} still has staged {}", words::stamp(&key, commit_ts)),
             Leftover::Live(key, commit_ts) => format!("{name} still stores {}", words::stamp(&key, commit_ts)),
@@ -152,7 +155,9 @@ fn leftovers(world: &World, scene: &Scene) -> String {
     if left.is_empty() {
         left.push(format!("a route still counts on staged rows: {}", words::routes(names, scene.catalog.routes())));
     }
-    format!("The job has ended, but {}.", left.join(", and "))
+    let is_over = scene.catalog.live_jobs().next().is_none();
+    let when = if is_over { "The job has ended, but" } else { "No job that is under way accounts for it:" };
+    format!("{when} {}.", left.join(", and "))
 }
 
 fn torn(world: &World, scene: &Scene) -> Option<String> {

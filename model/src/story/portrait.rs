@@ -63,6 +63,8 @@ fn group(names: Names, group: DataGroup, scene: &GroupScene, lines: &mut Vec<Str
         let entries = at.ahead.iter().map(|command| words::group_command(command)).collect::<Vec<_>>().join("; ");
         let ahead = if at.is_removed {
             "was removed and doesn't know it".to_owned()
+        } else if at.is_new {
+            "is new and has nothing yet".to_owned()
         } else if entries.is_empty() {
             "has applied everything".to_owned()
         } else {

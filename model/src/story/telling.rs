@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::{Lane, words};
-use crate::world::happening::{Happening, Sender, Via};
+use crate::world::happening::{Happening, SeenPart, Sender, Via};
 use crate::world::view::{Letter, OpenPage, Scene};
 use crate::world::{Bounds, DataGroup, Delivery, TxnDelivery};
 use splitjob_core::catalog::CatalogCommand;
@@ -36,18 +36,21 @@ impl Told {
 pub(super) fn told(bounds: &Bounds, before: &Scene, after: &Scene, seats: &[u8], happening: &Happening) -> Told {
     let stage = Stage { bounds, names: Names::of(bounds), before, after, seats };
     match happening {
-        Happening::Sent { migrator, letter, delivery } => stage.sent(*migrator, letter, *delivery),
+        Happening::Sent { migrator, letter, delivery, earlier } => {
+            stage.seen_earlier(earlier, stage.sent(*migrator, letter, *delivery))
+        }
+        Happening::Looked { migrator, job } => stage.looked(*migrator, job.0),
         Happening::SentAhead { migrator, group } => stage.sent_ahead(*migrator, *group),
         Happening::Arrived { letter, is_repeated } => stage.arrived(letter, *is_repeated),
         Happening::Applied { group, voter, commands, .. } => stage.applied(*group, *voter, commands),
         Happening::Led { group, voter } => stage.led(*group, *voter),
         Happening::Restarted { group, voter } => stage.restarted(*group, *voter),
-        Happening::Added { group, voter } => stage.added(*group, *voter),
+        Happening::Added { group, voter, is_again } => stage.added(*group, *voter, *is_again),
         Happening::Removed { group, voter } => stage.removed(*group, *voter),
         Happening::Watched { coordinator, to, .. } => stage.watched(*coordinator, to.0),
         Happening::Adopted { group, version } => stage.adopted(*group, version.0),
-        Happening::Wrote { write, is_retry, via, is_answered, refusal } => {
-            stage.wrote(*write, *is_retry, *via, *is_answered, refusal.as_ref())
+        Happening::Wrote { write, commit_ts, is_retry, via, is_answered, refusal } => {
+            stage.wrote((*write, *commit_ts), *is_retry, *via, *is_answered, refusal.as_ref())
         }
         Happening::Bound { read, part, via } => stage.bound(*read, part, *via),
         Happening::Read { read, part, via, voter, answer } => stage.read((*read, part), *via, *voter, answer),
@@ -122,6 +125,26 @@ impl Stage<'_> {
         }
     }
 
+    fn looked(&self, migrator: u8, job: u64) -> Told {
+        let at = Lane::Migrator(migrator);
+        let what = format!("begins to look at job {job}: not everything that it sees will be of one moment");
+        Told::note(at, "begins to look".to_owned(), format!("{} {what}", self.title(at)))
+    }
+
+    fn seen_earlier(&self, earlier: &[SeenPart], told: Told) -> Told {
+        if earlier.is_empty() {
+            return told;
+        }
+        let part = |part: &SeenPart| match part {
+            SeenPart::Catalog => "the catalog".to_owned(),
+            SeenPart::Leader(group) => format!("the {}'s leader", self.names.group(*group)),
+            SeenPart::Voters(group) => format!("the {}'s other voters", self.names.group(*group)),
+        };
+        let parts = earlier.iter().map(part).collect::<Vec<_>>().join(", ");
+        let text = format!("{}; it saw {parts} when it began to look, and the rest only now", told.text);
+        Told { label: format!("{} (by an old look at {parts})", told.label), text, ..told }
+    }
+
     fn sent_ahead(&self, migrator: u8, group: DataGroup) -> Told {
         let from = Lane::Migrator(migrator);
         let what = "import the next batch, without waiting for the one before".to_owned();
@@ -140,6 +163,11 @@ impl Stage<'_> {
 
     fn applied(&self, group: DataGroup, voter: u8, commands: &[Arc<GroupCommand>]) -> Told {
         let at = Lane::Voter(group, voter);
+        if commands.is_empty() {
+            let what = "installs the snapshot of what the leader had applied when it was added";
+            let label = format!("voter {} installs its snapshot", voter + 1);
+            return Told::note(at, label, format!("{} {what}", self.title(at)));
+        }
         let entries: Vec<String> = commands.iter().map(|command| words::group_command(command)).collect();
         let entries = entries.join("; ");
         let text = match commands {
@@ -163,8 +191,9 @@ impl Stage<'_> {
         Told::note(at, format!("voter {} restarts", voter + 1), text)
     }
 
-    fn added(&self, group: DataGroup, voter: u8) -> Told {
-        let what = format!("voter {} is added, with a snapshot of what the leader has applied", voter + 1);
+    fn added(&self, group: DataGroup, voter: u8, is_again: bool) -> Told {
+        let how = if is_again { "again under its old number" } else { "and has nothing yet" };
+        let what = format!("voter {} is added {how}", voter + 1);
         Told::note(Lane::Voter(group, voter), what.clone(), format!("{} {what}", self.names.group(group)))
     }
 
@@ -185,8 +214,15 @@ impl Stage<'_> {
         Told::new(Lane::Catalog, self.leader(group), format!("follow catalog v{version}"), text)
     }
 
-    fn wrote(&self, write: u8, is_retry: bool, via: Via, is_answered: bool, refusal: Option<&Rejection>) -> Told {
-        let asked = words::client_write(&self.bounds.writes[usize::from(write)]);
+    fn wrote(
+        &self,
+        (write, commit_ts): (u8, Timestamp),
+        is_retry: bool,
+        via: Via,
+        is_answered: bool,
+        refusal: Option<&Rejection>,
+    ) -> Told {
+        let asked = words::client_write(&self.bounds.writes[usize::from(write)], commit_ts);
         let asked = if is_retry { format!("again {asked}") } else { asked };
         let through = self.through(via);
         let outcome = match refusal {

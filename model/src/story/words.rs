@@ -70,8 +70,9 @@ pub(super) fn rows(rows: &[(RawKey, Timestamp)]) -> String {
 }
 
 /// What a client asks to be written: `m = m4 at 4`.
-pub(super) fn client_write(write: &ClientWrite) -> String {
-    change(&write.key, &write.content, write.commit_ts)
+pub(super) fn client_write(write: &ClientWrite, commit_ts: Timestamp) -> String {
+    let issued = if write.is_issued { ", which the leader's clock issues" } else { "" };
+    format!("{}{issued}", change(&write.key, &write.content, commit_ts))
 }
 
 fn change(key: &RawKey, content: &Content, commit_ts: Timestamp) -> String {

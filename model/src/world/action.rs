@@ -18,6 +18,26 @@ pub enum Action {
         /// What becomes of the message.
         delivery: Delivery,
     },
+    /// A migrator begins to look: what it has seen of catalog and groups by now may be old when it decides.
+    Look {
+        /// At which job.
+        job: u8,
+        /// Which migrator.
+        migrator: u8,
+    },
+    /// A migrator decides by what it has seen at different moments, and sends what it decided.
+    MigrateTorn {
+        /// Which job, by its identifier.
+        job: u8,
+        /// Which migrator.
+        migrator: u8,
+        /// Which parts are as they were when it began to look, a bit each.
+        old: u8,
+        /// Which of its clock's readings.
+        clock: u8,
+        /// What becomes of the message.
+        delivery: Delivery,
+    },
     /// A migrator sends the next import without waiting for the one before.
     SendAhead {
         /// Of which job.
@@ -30,7 +50,7 @@ pub enum Action {
         /// Which one.
         message: u8,
     },
-    /// A voter applies entries of its log.
+    /// A voter applies entries of its log; a new one that applies none installs its snapshot.
     Apply {
         /// Whose voter.
         group: DataGroup,
@@ -62,6 +82,13 @@ pub enum Action {
     Adopt {
         /// Which group.
         group: DataGroup,
+    },
+    /// A group's leader learns routes that stood before, as a coordinator holds them, and its log adopts them.
+    AdoptLate {
+        /// Which group.
+        group: DataGroup,
+        /// Which coordinator's copy is as old.
+        coordinator: u8,
     },
     /// A client writes.
     Write {
@@ -110,10 +137,17 @@ pub enum Action {
     },
     /// The operator starts the next of the scenario's moves.
     StartJob,
-    /// A group gets one voter more, from a snapshot of what its leader has applied (A5).
+    /// A group gets one voter more, which has nothing yet (A5).
     AddVoter {
         /// Which group.
         group: DataGroup,
+    },
+    /// A voter that was removed becomes one again, under its number (A5).
+    AddAgain {
+        /// Whose voter.
+        group: DataGroup,
+        /// Which one.
+        voter: u8,
     },
     /// A follower is removed from its group, and doesn't learn it (A5).
     RemoveVoter {
@@ -237,7 +271,7 @@ pub enum Delivery {
 }
 
 /// The kinds of steps, for counting.
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 32] = [
     "migrate",
     "send-ahead",
     "arrive",
@@ -266,6 +300,10 @@ pub const KINDS: [&str; 28] = [
     "add-voter",
     "remove-voter",
     "stream",
+    "look",
+    "migrate-torn",
+    "add-again",
+    "adopt-late",
 ];
 
 impl Action {
@@ -316,6 +354,13 @@ impl Action {
             25 => Action::AddVoter { group: group(a)? },
             26 => Action::RemoveVoter { group: group(a)?, voter: b },
             27 => Action::Stream { locks: a == 1 },
+            28 => Action::Look { job: high(a), migrator: low(a) },
+            29 => {
+                let delivery = delivery(b & 3)?;
+                Action::MigrateTorn { job: high(a), migrator: low(a), old: b >> 2, clock: c, delivery }
+            }
+            30 => Action::AddAgain { group: group(a)?, voter: b },
+            31 => Action::AdoptLate { group: group(a)?, coordinator: b },
             _ => return None,
         })
     }
@@ -355,6 +400,12 @@ impl Action {
             Action::Abandon { job } => pack(22, job, 0, 0),
             Action::RetryJob { job } => pack(23, job, 0, 0),
             Action::Stream { locks } => pack(27, u8::from(locks), 0, 0),
+            Action::Look { job, migrator } => pack(28, pair(job, migrator), 0, 0),
+            Action::MigrateTorn { job, migrator, old, clock, delivery } => {
+                pack(29, pair(job, migrator), old << 2 | delivery as u8, clock)
+            }
+            Action::AddAgain { group, voter } => pack(30, group.number(), voter, 0),
+            Action::AdoptLate { group, coordinator } => pack(31, group.number(), coordinator, 0),
             Action::Report { is_capable } => pack(24, u8::from(is_capable), 0, 0),
         }
     }

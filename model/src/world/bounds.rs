@@ -32,12 +32,18 @@ pub struct Bounds {
     pub coordinators_watch: bool,
     /// Whether group leaders adopt newer routes by themselves.
     pub groups_watch: bool,
+    /// Whether what they adopt by themselves may be older than the routes that stand: as old as a coordinator's copy.
+    pub groups_hear_late: bool,
+    /// Whether writes carry the version of the routes that led them to their group.
+    pub writes_are_stamped: bool,
     /// Migrators that may take a job up, one after the other; each serves every live job.
     pub migrators: u8,
     /// How often one may take a job over from another, all jobs together.
     pub takeovers: u8,
     /// How many messages of migrators are held back or doubled, to arrive at any later moment.
     pub holds: u8,
+    /// How often a migrator sees catalog, groups and voters at different moments.
+    pub looks: u8,
     /// Whether an import is sent without waiting for the one before.
     pub pipelined_imports: bool,
     /// What migrators' clocks may show when the snapshot is chosen; empty: just above the source's last commit.
@@ -82,7 +88,7 @@ pub struct Bounds {
     pub leader_changes: u8,
     /// How often a voter restarts, all groups together.
     pub restarts: u8,
-    /// How often a group gets a voter more, all groups together.
+    /// How often a group gets a voter more, or one that was removed again, all groups together.
     pub additions: u8,
     /// How often a follower is removed from its group, all groups together.
     pub removals: u8,
@@ -134,7 +140,7 @@ pub struct Key {
     pub routes_as: RoutingKey,
 }
 
-/// A write of one key at a timestamp that the caller chose.
+/// A write of one key, at a timestamp that the caller chose or the leader issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientWrite {
     /// The raw key.
@@ -143,6 +149,8 @@ pub struct ClientWrite {
     pub commit_ts: Timestamp,
     /// What is written.
     pub content: Content,
+    /// The group's leader issues the timestamp, and its clock shows `commit_ts`, if it has observed nothing greater.
+    pub is_issued: bool,
 }
 
 /// A transaction at timestamps that its client chose.
@@ -238,9 +246,12 @@ impl Bounds {
             coordinators: 1,
             coordinators_watch: true,
             groups_watch: false,
+            groups_hear_late: false,
+            writes_are_stamped: false,
             migrators: 1,
             takeovers: 1,
             holds: 0,
+            looks: 0,
             pipelined_imports: false,
             clocks: Vec::new(),
             writes: Vec::new(),
@@ -314,19 +325,24 @@ pub fn deleted(key: &str, commit_ts: u64) -> Row {
 /// A client's write of a value.
 pub fn writes(key: &str, commit_ts: u64, value: &str) -> ClientWrite {
     let Row { key, version } = put(key, commit_ts, value);
-    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content, is_issued: false }
+}
+
+/// A client's write of a value at a timestamp that the group's leader issues, by a clock that shows `clock`.
+pub fn writes_at_clock(key: &str, clock: u64, value: &str) -> ClientWrite {
+    ClientWrite { is_issued: true, ..writes(key, clock, value) }
 }
 
 /// A client's write of a value that reads at `expire_at` and later don't see.
 pub fn writes_until(key: &str, commit_ts: u64, value: &str, expire_at: u64) -> ClientWrite {
     let Row { key, version } = put_until(key, commit_ts, value, expire_at);
-    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content, is_issued: false }
 }
 
 /// A client's deletion.
 pub fn deletes(key: &str, commit_ts: u64) -> ClientWrite {
     let Row { key, version } = deleted(key, commit_ts);
-    ClientWrite { key, commit_ts: version.commit_ts, content: version.content }
+    ClientWrite { key, commit_ts: version.commit_ts, content: version.content, is_issued: false }
 }
 
 /// A client's point read.

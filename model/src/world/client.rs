@@ -39,7 +39,7 @@ impl World {
             let coordinator = coordinator as u8;
             for write in (0..self.bounds.writes.len() as u8).filter(|write| clients.may_write(*write)) {
                 if self.routed_write(worker, *routes, write) == group {
-                    self.write(worker, state, write, coordinator, group, step);
+                    self.write(worker, state, write, (coordinator, *version), group, step);
                 }
             }
             for read in 0..self.bounds.reads.len() as u8 {
@@ -149,7 +149,7 @@ impl World {
         worker: &mut Worker,
         state: &State,
         write: u8,
-        coordinator: u8,
+        (coordinator, version): (u8, CatalogVersion),
         group: DataGroup,
         step: &mut Steps<'_>,
     ) {
@@ -164,7 +164,8 @@ impl World {
             after[slot::CLIENTS] = self.tables.clients.intern(clients.with_write(write, status));
             after
         };
-        let accepted = match self.append(worker, state, group, self.write_command(write)) {
+        let (appended, commit_ts) = self.append_write(worker, state, group, write, Some(version));
+        let accepted = match appended {
             Appended::Changed(after) => after,
             Appended::Unchanged => *state,
             Appended::Refused(rejection) => {
@@ -179,7 +180,7 @@ impl World {
             }
         };
         let owner = self.owner(state[slot::CATALOG], key);
-        let event = |is_acked| Some(Event::Accepted { write, group, is_acked, owner });
+        let event = |is_acked| Some(Event::Accepted { write, commit_ts, group, is_acked, owner });
         step(action(true), told(accepted, WriteStatus::Done), event(true));
         let unanswered = told(accepted, WriteStatus::Unsure);
         if self.bounds.answers_get_lost && unanswered != *state {
@@ -214,6 +215,9 @@ impl World {
         let run = self.tables.runs.at(site.run);
         for (voter, at) in run.voters.iter().enumerate() {
             let voter = voter as u8;
+            if at.is_new {
+                continue;
+            }
             // A follower that has applied everything answers as the leader does; only its pin is its own.
             if at.is_current() && voter != run.leader && !self.is_paged(read) {
                 continue;

@@ -52,13 +52,18 @@ pub(super) struct Run {
 pub(super) struct Voter {
     /// How many entries it has still to apply.
     pub(super) behind: u8,
-    /// Its applied state while it is behind, or for ever if it was removed; else 0.
+    /// Its applied state while it is behind, or since it was removed; else 0.
     pub(super) state: GroupStateId,
     /// It is no longer in the configuration: no entry reaches it, and it doesn't know why (A5).
     pub(super) is_removed: bool,
+    /// It was added and has nothing yet; what its place says is what it will have at first (A5).
+    pub(super) is_new: bool,
 }
 
 impl Voter {
+    /// A voter that has just been added.
+    const NEW: Voter = Voter { behind: 0, state: 0, is_removed: false, is_new: true };
+
     /// Whether it has what the leader has.
     pub(super) fn is_current(&self) -> bool {
         self.behind == 0 && !self.is_removed
@@ -77,17 +82,31 @@ impl Run {
         (0..self.voters.len() as u8).filter(|voter| !self.voters[usize::from(*voter)].is_removed)
     }
 
-    /// A voter more, which starts from a snapshot of what the leader has applied.
+    /// The voters that were removed.
+    pub(super) fn removed(&self) -> impl Iterator<Item = u8> {
+        (0..self.voters.len() as u8).filter(|voter| self.voters[usize::from(*voter)].is_removed)
+    }
+
+    /// A voter more, which will start from a snapshot of what the leader has applied.
     pub(super) fn with_one_more(&self) -> Run {
         let mut run = self.clone();
-        run.voters.push(Voter::default());
+        run.voters.push(Voter::NEW);
+        run
+    }
+
+    /// A voter that was removed is one again, from a snapshot of what the leader has applied.
+    pub(super) fn with_again(&self, voter: u8) -> Run {
+        let mut run = self.clone();
+        run.voters[usize::from(voter)] = Voter::NEW;
         run
     }
 
     /// The follower is removed from the configuration.
     pub(super) fn without(&self, voter: u8, head: GroupStateId) -> Run {
         let mut run = self.clone();
-        run.voters[usize::from(voter)] = Voter { behind: 0, state: self.applied(voter, head), is_removed: true };
+        let is_new = run.voters[usize::from(voter)].is_new;
+        run.voters[usize::from(voter)] =
+            Voter { behind: 0, state: self.applied(voter, head), is_removed: true, is_new };
         run.trim();
         run
     }
@@ -125,7 +144,7 @@ impl Run {
         let mut run = self.clone();
         run.has_diverged |= behind == 0 && state != head;
         let state = if behind == 0 { 0 } else { state };
-        run.voters[usize::from(voter)] = Voter { behind, state, is_removed: false };
+        run.voters[usize::from(voter)] = Voter { behind, state, is_removed: false, is_new: false };
         run.trim();
         run
     }
@@ -157,6 +176,9 @@ pub(super) struct Control {
     pub(super) restarts_left: u8,
     pub(super) additions_left: u8,
     pub(super) removals_left: u8,
+    pub(super) looks_left: u8,
+    /// What a migrator has seen, while it hasn't seen all that it decides by.
+    pub(super) look: Option<Look>,
     pub(super) abandons_left: u8,
     pub(super) retries_left: u8,
     pub(super) overdue_left: u8,
@@ -165,6 +187,18 @@ pub(super) struct Control {
     pub(super) collected: u8,
     /// The newest attempt of each job of which each group has applied a command.
     pub(super) newest_epoch: BTreeMap<(DataGroup, JobId), JobEpoch>,
+}
+
+/// What a migrator saw when it began to look; what it sees later is of another moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Look {
+    pub(super) job: JobId,
+    pub(super) migrator: u8,
+    /// The attempt that it held.
+    pub(super) holds: JobEpoch,
+    pub(super) catalog: u32,
+    /// Source and target, as the numbers of their sites.
+    pub(super) sites: [u32; 2],
 }
 
 /// The migrator that holds a job's attempt; nobody does if the record has a newer one.
@@ -185,6 +219,8 @@ impl Control {
             restarts_left: bounds.restarts,
             additions_left: bounds.additions,
             removals_left: bounds.removals,
+            looks_left: bounds.looks,
+            look: None,
             abandons_left: bounds.abandons,
             retries_left: bounds.retries,
             overdue_left: bounds.overdue,

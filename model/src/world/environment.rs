@@ -24,6 +24,7 @@ impl World {
         let control = self.tables.controls.at(state[slot::CONTROL]);
         for voter in run.members() {
             if voter != run.leader {
+                self.install(state, group, voter, step);
                 self.applications(worker, state, group, voter, step);
                 self.lead(state, group, voter, control, step);
                 self.remove_voter(state, group, voter, control, step);
@@ -33,17 +34,45 @@ impl World {
         self.add_voter(state, group, control, step);
     }
 
-    // A5: it is a voter from the moment on in which it has what the leader has.
+    // A5: a voter counts from the moment on in which the configuration names it, before it has anything.
     fn add_voter(&self, state: &State, group: DataGroup, control: &Control, step: &mut Steps<'_>) {
         if control.additions_left == 0 {
             return;
         }
         let site = self.site(state, group);
-        let run = self.tables.runs.intern(self.tables.runs.at(site.run).with_one_more());
-        let mut after = self.with_site(state, group, Site { run, ..site });
+        let run = self.tables.runs.at(site.run);
         let control = Control { additions_left: control.additions_left - 1, ..control.clone() };
-        after[slot::CONTROL] = self.tables.controls.intern(control);
-        step(Action::AddVoter { group }, after, None);
+        let control = self.tables.controls.intern(control);
+        let mut added = |action, run, open| {
+            let mut after = self.with_site(state, group, Site { run: self.tables.runs.intern(run), open, ..site });
+            after[slot::CONTROL] = control;
+            step(action, after, None);
+        };
+        added(Action::AddVoter { group }, run.with_one_more(), site.open);
+        for voter in run.removed() {
+            added(Action::AddAgain { group, voter }, run.with_again(voter), self.begun_anew(site.open, voter));
+        }
+    }
+
+    /// The reads that run on a group when a voter was added again: it goes on with none that it had admitted (B3).
+    fn begun_anew(&self, open: u32, voter: u8) -> u32 {
+        if !self.gates.stands(Gate::VoterBeginsAnew) {
+            return open;
+        }
+        let reads = self.tables.open_reads.at(open);
+        self.tables.open_reads.intern(reads.iter().filter(|read| read.voter != voter).cloned().collect())
+    }
+
+    /// A voter that is new gets what the leader had applied when it was added.
+    fn install(&self, state: &State, group: DataGroup, voter: u8, step: &mut Steps<'_>) {
+        let site = self.site(state, group);
+        let run = self.tables.runs.at(site.run);
+        let at = run.voters[usize::from(voter)];
+        if at.is_new {
+            let run = run.advance(voter, at.behind, run.applied(voter, site.head), site.head);
+            let after = self.with_site(state, group, Site { run: self.tables.runs.intern(run), ..site });
+            step(Action::Apply { group, voter, entries: 0 }, after, None);
+        }
     }
 
     fn remove_voter(&self, state: &State, group: DataGroup, voter: u8, control: &Control, step: &mut Steps<'_>) {
@@ -141,6 +170,26 @@ impl World {
         let adopt = self.tables.commands.intern(GroupCommand::Adopt(Adoption::of(routes)));
         if let Appended::Changed(after) = self.append(worker, state, group, adopt) {
             step(Action::Adopt { group }, after, None);
+        }
+        if self.bounds.groups_hear_late {
+            self.late_adoption(worker, state, group, step);
+        }
+    }
+
+    /// A leader's node has heard no more of the routes than a coordinator.
+    fn late_adoption(&self, worker: &mut Worker, state: &State, group: DataGroup, step: &mut Steps<'_>) {
+        let current = self.tables.catalogs.at(state[slot::CATALOG]).routes().version;
+        let coordinators = self.tables.coordinators.at(state[slot::COORDINATORS]);
+        for (coordinator, (version, routes)) in coordinators.copies.iter().enumerate() {
+            let is_twin = coordinator > 0 && coordinators.copies[coordinator - 1].0 == *version;
+            if *version == current || is_twin {
+                continue;
+            }
+            let adoption = Adoption::of(self.tables.routes.at(*routes));
+            let adopt = self.tables.commands.intern(GroupCommand::Adopt(adoption));
+            if let Appended::Changed(after) = self.append(worker, state, group, adopt) {
+                step(Action::AdoptLate { group, coordinator: coordinator as u8 }, after, None);
+            }
         }
     }
 

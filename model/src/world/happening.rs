@@ -3,7 +3,7 @@
 use super::World;
 use super::action::{Action, Delivery, TxnDelivery};
 use super::component::RoutesId;
-use super::data_group::DataGroup;
+use super::data_group::{DataGroup, Journey};
 use super::environment::{advance_command, report};
 use super::memo::{Appended, AskId, Served, Worker};
 use super::migrator::job_of_move;
@@ -30,6 +30,15 @@ pub enum Happening {
         letter: Letter,
         /// What becomes of it.
         delivery: Delivery,
+        /// What of that which it was decided by was seen before the rest.
+        earlier: Vec<SeenPart>,
+    },
+    /// A migrator begins to look.
+    Looked {
+        /// Which migrator.
+        migrator: u8,
+        /// At which job.
+        job: JobId,
     },
     /// A migrator sends the next import without waiting for the answer to the one before.
     SentAhead {
@@ -70,12 +79,14 @@ pub enum Happening {
         /// Which one.
         voter: u8,
     },
-    /// A group gets one voter more.
+    /// A group gets one voter more, or one that was removed again.
     Added {
         /// Which group.
         group: DataGroup,
         /// The new voter.
         voter: u8,
+        /// Whether it was a voter before.
+        is_again: bool,
     },
     /// A follower is removed from its group.
     Removed {
@@ -104,6 +115,8 @@ pub enum Happening {
     Wrote {
         /// Which write of the scenario.
         write: u8,
+        /// At which timestamp.
+        commit_ts: Timestamp,
         /// Whether it asks for the same again, having got no answer.
         is_retry: bool,
         /// How it came to the group.
@@ -199,6 +212,17 @@ pub enum Happening {
     },
 }
 
+/// A part of what a migrator decides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenPart {
+    /// Routes and job.
+    Catalog,
+    /// What the group's leader answers.
+    Leader(DataGroup),
+    /// What the group's other voters report.
+    Voters(DataGroup),
+}
+
 /// Who sends a command to a group's log, besides migrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
@@ -228,7 +252,12 @@ impl World {
         match action {
             Action::Migrate { job, migrator, clock, delivery } => {
                 let letter = self.sending(worker, before, job, migrator, clock);
-                Happening::Sent { migrator, letter, delivery }
+                Happening::Sent { migrator, letter, delivery, earlier: Vec::new() }
+            }
+            Action::Look { job, migrator } => Happening::Looked { migrator, job: JobId(job.into()) },
+            Action::MigrateTorn { job, migrator, old, clock, delivery } => {
+                let letter = self.sending_torn(worker, before, old, clock);
+                Happening::Sent { migrator, letter, delivery, earlier: self.seen_earlier(job, old) }
             }
             Action::SendAhead { job, migrator } => {
                 let group = self.journeys[usize::from(job) - 1].target;
@@ -243,12 +272,16 @@ impl World {
             Action::Restart { group, voter } => Happening::Restarted { group, voter },
             Action::AddVoter { group } => {
                 let voters = self.tables.runs.at(self.site(before, group).run).voters.len();
-                Happening::Added { group, voter: voters as u8 }
+                Happening::Added { group, voter: voters as u8, is_again: false }
             }
+            Action::AddAgain { group, voter } => Happening::Added { group, voter, is_again: true },
             Action::RemoveVoter { group, voter } => Happening::Removed { group, voter },
             Action::Watch { coordinator } => {
                 let (from, _) = self.copy(before, coordinator);
                 Happening::Watched { coordinator, from, to: self.catalog_version(before) }
+            }
+            Action::AdoptLate { group, coordinator } => {
+                Happening::Adopted { group, version: self.copy(before, coordinator).0 }
             }
             Action::Adopt { group } => Happening::Adopted { group, version: self.catalog_version(before) },
             Action::Write { write, coordinator, is_answered } => {
@@ -353,17 +386,39 @@ impl World {
         let job = catalog.job(JobId(job.into())).expect("a migrator steps only while its job lives");
         let held = self.tables.controls.at(before[slot::CONTROL]).holders.get(&job.id);
         let held = held.filter(|holder| holder.migrator == migrator).map(|holder| holder.epoch);
-        let decisions = self.decisions(worker, before, job, held.filter(|epoch| *epoch == job.epoch));
+        let seen = self.seen_now(before, job);
+        let decisions = self.decisions(worker, &seen, job, held.filter(|epoch| *epoch == job.epoch));
         let decided = decisions.iter().find(|(reading, _)| *reading == clock);
         let (_, message) = *decided.expect("an enabled step of a migrator has a message");
         letter(self.tables.messages.at(message))
+    }
+
+    fn sending_torn(&self, worker: &mut Worker, before: &State, old: u8, clock: u8) -> Letter {
+        let look = self.tables.controls.at(before[slot::CONTROL]).look;
+        let look = look.expect("a migrator that acts on what it saw earlier has looked");
+        let decisions = self.torn_decisions(worker, before, look, old);
+        let decided = decisions.iter().find(|(reading, _)| *reading == clock);
+        let (_, message) = *decided.expect("an enabled step of a migrator has a message");
+        letter(self.tables.messages.at(message))
+    }
+
+    fn seen_earlier(&self, job: u8, old: u8) -> Vec<SeenPart> {
+        let Journey { source, target, .. } = self.journeys[usize::from(job) - 1];
+        let parts = [
+            SeenPart::Catalog,
+            SeenPart::Leader(source),
+            SeenPart::Voters(source),
+            SeenPart::Leader(target),
+            SeenPart::Voters(target),
+        ];
+        (0..).zip(parts).filter(|(place, _)| old & 1 << place != 0).map(|(_, part)| part).collect()
     }
 
     fn applying(&self, worker: &mut Worker, before: &State, group: DataGroup, voter: u8, entries: u8) -> Happening {
         let run = self.tables.runs.at(self.site(before, group).run);
         let commands = &run.ahead_of(voter)[..usize::from(entries)];
         let is_old = self.is_old(before, voter);
-        let mut at = run.voters[usize::from(voter)].state;
+        let mut at = run.applied(voter, self.site(before, group).head);
         for command in commands {
             at = self.apply_entry(worker, at, *command, is_old).unwrap_or(at);
         }
@@ -382,11 +437,12 @@ impl World {
     ) -> Happening {
         let (routed_by, routes) = self.copy(before, coordinator);
         let via = Via { coordinator, routed_by, group: self.routed_write(worker, routes, write) };
-        let refusal = match self.append(worker, before, via.group, self.write_command(write)) {
+        let (appended, commit_ts) = self.append_write(worker, before, via.group, write, Some(routed_by));
+        let refusal = match appended {
             Appended::Changed(_) | Appended::Unchanged => None,
             Appended::Refused(rejection) => Some(self.tables.rejections.at(rejection).clone()),
         };
-        Happening::Wrote { write, is_retry, via, is_answered, refusal }
+        Happening::Wrote { write, commit_ts, is_retry, via, is_answered, refusal }
     }
 
     fn asking(&self, worker: &mut Worker, before: &State, read: u8, part: u8, coordinator: u8) -> (Via, AskId) {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Event {
     /// A log accepted a client's write, or knew it already.
-    Accepted { write: u8, group: DataGroup, is_acked: bool, owner: DataGroup },
+    Accepted { write: u8, commit_ts: Timestamp, group: DataGroup, is_acked: bool, owner: DataGroup },
     /// A client got the answer to a part of a read, or to a page of it.
     Answered { read: u8, part: KeyRange, from: Option<RawKey>, returned: Vec<(RawKey, Timestamp)> },
     /// A request was refused because of a job.
@@ -51,8 +51,8 @@ impl History {
     pub(super) fn after(&self, event: &Event, bounds: &Bounds) -> History {
         let mut history = self.clone();
         match event {
-            Event::Accepted { write, group, is_acked, owner } => {
-                history.accept(*write, *group, *is_acked, *owner, bounds);
+            Event::Accepted { write, commit_ts, group, is_acked, owner } => {
+                history.accept((*write, *commit_ts), *group, *is_acked, *owner, bounds);
             }
             Event::Answered { read, part, from, returned } => {
                 let expected = self.expected(*read, part, from.as_ref(), bounds);
@@ -100,9 +100,16 @@ impl History {
         history
     }
 
-    fn accept(&mut self, write: u8, group: DataGroup, is_acked: bool, owner: DataGroup, bounds: &Bounds) {
+    fn accept(
+        &mut self,
+        (write, commit_ts): (u8, Timestamp),
+        group: DataGroup,
+        is_acked: bool,
+        owner: DataGroup,
+        bounds: &Bounds,
+    ) {
         let request = &bounds.writes[usize::from(write)];
-        let (key, commit_ts) = (request.key.clone(), request.commit_ts);
+        let key = request.key.clone();
         if group != owner {
             self.wrongs.insert(Wrong::AdmittedByNonOwner { key: key.clone(), group });
         }

@@ -9,9 +9,11 @@ use super::memo::Worker;
 use super::property::Property;
 use super::state::{ModelGroup, State, slot};
 use splitjob_core::catalog::{Catalog, RouteState, Routes};
+use splitjob_core::group::Ownership;
 use splitjob_core::id::JobId;
 use splitjob_core::job::{Phase, SplitJob};
 use splitjob_core::key::{RawInterval, RawKey, RoutingKey, TxnKey};
+use splitjob_core::range::KeyRange;
 use splitjob_core::store::{Direction, Keyspace, VersionReader};
 use splitjob_core::timestamp::Timestamp;
 
@@ -101,6 +103,14 @@ impl World {
         if let Some(job) = head.jobs().keys().find(|job| !is_live(catalog, **job)) {
             return Some(Leftover::Guards(*job));
         }
+        let all = KeyRange::all();
+        let mut staged_for = head.ownership().within(&all).filter_map(|(_, ownership)| match ownership {
+            Ownership::Owned(floors) | Ownership::WriteFenced(floors) => floors.staged_for,
+            Ownership::Incoming { .. } | Ownership::Moved { .. } | Ownership::Foreign => None,
+        });
+        if let Some(job) = staged_for.find(|job| !is_live(catalog, *job)) {
+            return Some(Leftover::StagedFor(job));
+        }
         let rows = |space| head.store().walk(space, &RawInterval::all(), Direction::Forward);
         let routes_as = |key: &RawKey| self.routes_as(key);
         let concerns = |key: &RawKey, at: fn(&SplitJob) -> splitjob_core::id::GroupId| {
@@ -134,6 +144,8 @@ impl World {
 pub enum Leftover {
     /// Guards of this job.
     Guards(JobId),
+    /// The group takes a range for one of which this job has rows staged.
+    StagedFor(JobId),
     /// A lock on a key that belongs to another group.
     Lock(RawKey),
     /// A staged version that no live job has staged.

@@ -1,5 +1,6 @@
 //! What must come about, and under which assumptions of fairness: statements about runs, not about single states.
 
+use super::bounds::ClientWrite;
 use super::component::WriteStatus;
 use super::memo::Appended;
 use super::property::named;
@@ -173,10 +174,11 @@ impl World {
         clients.writes.iter().enumerate().all(|(write, status)| match status {
             WriteStatus::Done | WriteStatus::GivenUp => true,
             WriteStatus::NotYet | WriteStatus::Unsure => {
-                let key = &self.bounds.writes[write].key;
+                let ClientWrite { key, is_issued, .. } = &self.bounds.writes[write];
                 let owner = self.owner(state[slot::CATALOG], key);
-                match self.append(worker, state, owner, self.write_command(write as u8)) {
-                    Appended::Refused(rejection) => is_settled(self.tables.rejections.at(rejection)),
+                let (appended, _) = self.append_write(worker, state, owner, write as u8, None);
+                match appended {
+                    Appended::Refused(rejection) => is_settled(self.tables.rejections.at(rejection), !is_issued),
                     Appended::Changed(_) | Appended::Unchanged => false,
                 }
             }
@@ -204,9 +206,9 @@ impl World {
 }
 
 /// Whether a client can do something about the refusal: choose another timestamp, of which there must be some.
-fn is_settled(rejection: &Rejection) -> bool {
+fn is_settled(rejection: &Rejection, client_chose_ts: bool) -> bool {
     if let Rejection::TimestampTooLow { floor } = rejection {
-        return floor.physical() < PhysicalMs::MAX;
+        return client_chose_ts && floor.physical() < PhysicalMs::MAX;
     }
     after_refusal(rejection, 1, true) == Retry::Surface
 }

@@ -4,7 +4,7 @@
 
 use super::Judgement;
 use super::World;
-use super::bounds::Look;
+use super::bounds::{ClientWrite, Look};
 use super::component::{CommandId, GroupStateId, Message, RoutesId, Site};
 use super::data_group::DataGroup;
 use super::environment::advance_command;
@@ -16,7 +16,7 @@ use splitjob_core::coordinator;
 use splitjob_core::gate::Gate;
 use splitjob_core::group::{
     Adoption, ApplyContext, GroupCommand, GroupStatus, JobAction, JobCommand, JobGuards, Mutation, Outcome,
-    ReadRequest, ReadShape, VoterReport, WriteRequest, next_import,
+    ReadRequest, ReadShape, Rejection, VoterReport, WriteRequest, next_import,
 };
 use splitjob_core::id::{CatalogVersion, JobEpoch, Token, VoterId};
 use splitjob_core::job::{Observed, ObservedGroup, SplitJob, Step, decide};
@@ -75,7 +75,7 @@ pub struct Worker {
     write_routes: FxHashMap<(RoutesId, u8), DataGroup>,
     read_routes: FxHashMap<(RoutesId, u32, u8), Arc<[Part]>>,
     events: FxHashMap<(u32, u32), u32>,
-    observed: FxHashMap<(u32, u32), u32>,
+    observed: FxHashMap<[u32; 3], u32>,
     statuses: FxHashMap<(GroupStateId, u32), (Arc<GroupStatus>, Arc<VoterReport>)>,
     decisions: FxHashMap<[u32; 7], Arc<[(u8, MessageId)]>>,
     addressed: FxHashMap<MessageId, Addressed>,
@@ -91,6 +91,24 @@ pub struct Worker {
     pub(super) goals_of_jobs: FxHashMap<[u32; 4], u64>,
     pub(super) goals_of_site: FxHashMap<(u32, u32), u64>,
     pub(super) goals_of_late: FxHashMap<(u32, u32), u64>,
+}
+
+/// What a migrator sees before it decides: the numbers of catalog and sites, of one moment or of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) catalog: u32,
+    /// Source and target.
+    pub(super) groups: [SeenGroup; 2],
+}
+
+/// What a migrator sees of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeenGroup {
+    pub(super) group: DataGroup,
+    /// Where its leader's answer comes from.
+    pub(super) site: u32,
+    /// Where the reports of its other voters come from.
+    pub(super) voters: u32,
 }
 
 /// What is stored and told, voters that lag not counted: catalog, leaders' states, history.
@@ -214,12 +232,39 @@ impl World {
         ReadRequest { shape, read_ts: read.read_ts, routed_by: read.is_stamped.then_some(version) }
     }
 
-    /// The command that a client's write is to a group's log.
-    pub(super) fn write_command(&self, write: u8) -> CommandId {
+    /// The command that a client's write is to a group's log, at this timestamp.
+    fn write_command(&self, write: u8, commit_ts: Timestamp, version: Option<CatalogVersion>) -> CommandId {
         let request = &self.bounds.writes[usize::from(write)];
         let mutation = Mutation { key: request.key.clone(), content: request.content.clone() };
-        let request = WriteRequest { mutations: vec![mutation], commit_ts: request.commit_ts, routed_by: None };
+        let routed_by = version.filter(|_| self.bounds.writes_are_stamped);
+        let request = WriteRequest { mutations: vec![mutation], commit_ts, routed_by };
         self.tables.commands.intern(GroupCommand::Write(request))
+    }
+
+    /// What becomes of a client's write on a group, and at which timestamp.
+    pub(super) fn append_write(
+        &self,
+        worker: &mut Worker,
+        state: &State,
+        group: DataGroup,
+        write: u8,
+        version: Option<CatalogVersion>,
+    ) -> (Appended, Timestamp) {
+        let ClientWrite { commit_ts, is_issued, .. } = self.bounds.writes[usize::from(write)];
+        let mut at = commit_ts;
+        if is_issued && self.gates.stands(Gate::ClockRecovers) {
+            at = at.max(after(self.head(state, group).clock_floor()));
+        }
+        let appended = self.append(worker, state, group, self.write_command(write, at, version));
+        if let Appended::Refused(rejection) = appended
+            && let Rejection::TimestampTooLow { floor } = self.tables.rejections.at(rejection)
+            && is_issued
+            && self.gates.stands(Gate::RefusalsAreObserved)
+        {
+            let at = after(*floor);
+            return (self.append(worker, state, group, self.write_command(write, at, version)), at);
+        }
+        (appended, at)
     }
 
     /// Where a copy of the routes sends a write.
@@ -258,19 +303,37 @@ impl World {
         })
     }
 
-    /// What a group answers to a migrator of the job.
-    fn observe(&self, worker: &mut Worker, state: &State, group: DataGroup, errand: u32, job: &SplitJob) -> u32 {
-        let key = (state[slot::site(group)], errand);
+    /// What a migrator of the job sees of the group of a site, and of its voters, which may be those of another moment.
+    fn observe(&self, worker: &mut Worker, seen: SeenGroup, errand: u32, job: &SplitJob) -> u32 {
+        let key = [seen.site, seen.voters, errand];
         if let Some(observed) = worker.observed.get(&key) {
             return *observed;
         }
-        let observation = self.observation(worker, group, self.site(state, group), errand, job);
+        let observation = self.observation(worker, seen, errand, job);
         let observed = self.tables.observed.intern(observation);
         worker.observed.insert(key, observed);
         observed
     }
 
-    fn observation(
+    /// The leader answers in one moment for the job, for itself and of the configuration; the other voters in another.
+    fn observation(&self, worker: &mut Worker, seen: SeenGroup, errand: u32, job: &SplitJob) -> ObservedGroup {
+        let [at_once, later] = [seen.site, seen.voters].map(|site| *self.tables.sites.at(site));
+        let observed = self.observation_at_once(worker, seen.group, at_once, errand, job);
+        if seen.site == seen.voters {
+            return observed;
+        }
+        let mut torn = self.observation_at_once(worker, seen.group, later, errand, job);
+        torn.status = observed.status;
+        // Without the gate, only the status is of the first moment.
+        if self.gates.stands(Gate::StatusOfOneMoment) {
+            let leader = VoterId(self.tables.runs.at(at_once.run).leader.into());
+            torn.reports.insert(leader, observed.leader.clone());
+            (torn.leader, torn.configuration) = (observed.leader, observed.configuration);
+        }
+        torn
+    }
+
+    fn observation_at_once(
         &self,
         worker: &mut Worker,
         group: DataGroup,
@@ -288,6 +351,9 @@ impl World {
         let reports: BTreeMap<VoterId, VoterReport> = voters
             .clone()
             .map(|voter| {
+                if run.voters[usize::from(voter)].is_new {
+                    return (VoterId(voter.into()), VoterReport::default());
+                }
                 let report = (*self.status(worker, run.applied(voter, site.head), errand, job).1).clone();
                 (VoterId(voter.into()), VoterReport { running_reads: running(voter), ..report })
             })
@@ -333,19 +399,17 @@ impl World {
     pub(super) fn decisions(
         &self,
         worker: &mut Worker,
-        state: &State,
+        seen: &Seen,
         job: &SplitJob,
         holder: Option<JobEpoch>,
     ) -> Arc<[(u8, MessageId)]> {
         let errand = self.tables.errands.intern((job.id, job.range.clone()));
-        let (from, to) = (DataGroup::of(job.source), DataGroup::of(job.target));
-        let source = self.observe(worker, state, from, errand, job);
-        let target = self.observe(worker, state, to, errand, job);
+        let [source, target] = seen.groups.map(|group| self.observe(worker, group, errand, job));
         let holder_key = holder.map_or(u32::MAX, |epoch| epoch.0 as u32);
-        let heads = [from, to].map(|group| self.site(state, group).head);
-        let key = [state[slot::CATALOG], errand, source, target, holder_key, heads[0], heads[1]];
+        let heads = seen.groups.map(|group| self.tables.sites.at(group.site).head);
+        let key = [seen.catalog, errand, source, target, holder_key, heads[0], heads[1]];
         memo(&mut worker.decisions, key, |_| {
-            let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
+            let catalog = self.tables.catalogs.at(seen.catalog);
             let mut decided: Vec<(u8, MessageId)> = Vec::new();
             let readings = self.clock_readings(heads[0]);
             let on_time = readings.iter().enumerate().map(|(clock, reading)| (clock as u8, *reading, 0));
@@ -428,6 +492,11 @@ impl World {
             }
         })
     }
+}
+
+/// What a clock that has observed the timestamp issues next.
+fn after(floor: Timestamp) -> Timestamp {
+    floor.successor().expect("no scenario with issued timestamps comes to the end of time")
 }
 
 /// The bit of a clock's reading at which the budget of a fence is spent.

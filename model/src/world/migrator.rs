@@ -2,16 +2,17 @@
 
 use super::World;
 use super::action::{Action, Delivery};
-use super::component::{CommandId, Control, Holder, Message};
+use super::component::{CommandId, Control, Holder, Look, Message};
 use super::data_group::{DataGroup, Journey};
 use super::history::Event;
-use super::memo::{Addressed, Appended, MessageId, OVERDUE, Worker, job_message};
+use super::memo::{Addressed, Appended, MessageId, OVERDUE, Seen, SeenGroup, Worker, job_message};
 use super::process::Steps;
 use super::state::{State, slot};
 use splitjob_core::catalog::{Advance, CatalogCommand};
 use splitjob_core::group::{BracketBatch, GroupCommand, JobAction, JobCommand, JobGuards, next_import};
 use splitjob_core::id::{CopyRound, JobId, Token};
 use splitjob_core::job::SplitJob;
+use std::sync::Arc;
 
 /// Whether a message is the first of its kind or a straggler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ enum Arrival {
 impl World {
     /// What migrators may do about the job of one of the scenario's moves.
     pub(super) fn migrator_steps(&self, worker: &mut Worker, state: &State, index: u8, step: &mut Steps<'_>) {
+        self.torn_steps(worker, state, index, step);
         let catalog = self.tables.catalogs.at(state[slot::CATALOG]);
         let Some(job) = catalog.job(job_of_move(index)) else { return };
         let is_expected = self.bounds.abandons > 0 || self.journeys[usize::from(index)].is_of(job);
@@ -38,13 +40,17 @@ impl World {
         let holds_left = self.tables.networks.at(state[slot::NETWORK]).holds_left;
         let holder = if turn == Turn::GoOn { Some(job.epoch) } else { None };
         let number = number_of(job.id);
-        for (clock, message) in self.decisions(worker, state, job, holder).iter().copied() {
+        if holder.is_some() {
+            self.look(state, job, migrator, step);
+        }
+        let seen = self.seen_now(state, job);
+        for (clock, message) in self.decisions(worker, &seen, job, holder).iter().copied() {
             let action = |delivery| Action::Migrate { job: number, migrator, clock, delivery };
             let is_overdue = clock & OVERDUE != 0;
             if is_overdue && control.overdue_left == 0 {
                 continue;
             }
-            let sent = self.sent(state, control, turn, is_overdue);
+            let sent = self.sent(state, control, (job.id, migrator), turn, is_overdue);
             if let Some((arrived, event)) = self.arrive(worker, &sent, message, Arrival::AsSent) {
                 let arrived = self.holding(arrived, job.id, migrator);
                 step(action(Delivery::AtOnce), arrived, event.clone());
@@ -54,7 +60,7 @@ impl World {
             }
             if holds_left > 0 {
                 // A migrator whose message got lost will find the budget spent again.
-                let unspent = self.sent(state, control, turn, false);
+                let unspent = self.sent(state, control, (job.id, migrator), turn, false);
                 step(action(Delivery::Held), self.hold(&unspent, message, false), None);
             }
         }
@@ -63,16 +69,93 @@ impl World {
         }
     }
 
-    /// Taking over from another uses up the budget; taking up what nobody holds doesn't.
-    fn sent(&self, state: &State, control: &Control, turn: Turn, is_overdue: bool) -> State {
+    /// Taking over from another uses up the budget; taking up what nobody holds doesn't. A migrator that acts looks anew
+    /// before it acts again.
+    fn sent(&self, state: &State, control: &Control, by: (JobId, u8), turn: Turn, is_overdue: bool) -> State {
         let mut sent = *state;
-        if turn == Turn::TakeOver || is_overdue {
+        let had_looked = control.look.is_some_and(|look| (look.job, look.migrator) == by);
+        if turn == Turn::TakeOver || is_overdue || had_looked {
             let mut control = control.clone();
+            control.look = control.look.filter(|_| !had_looked);
             control.takeovers_left -= u8::from(turn == Turn::TakeOver);
             control.overdue_left -= u8::from(is_overdue);
             sent[slot::CONTROL] = self.tables.controls.intern(control);
         }
         sent
+    }
+
+    /// What a migrator of the job sees at this moment.
+    pub(super) fn seen_now(&self, state: &State, job: &SplitJob) -> Seen {
+        let seen = |group| {
+            let site = state[slot::site(group)];
+            SeenGroup { group, site, voters: site }
+        };
+        Seen { catalog: state[slot::CATALOG], groups: [job.source, job.target].map(|group| seen(DataGroup::of(group))) }
+    }
+
+    fn look(&self, state: &State, job: &SplitJob, migrator: u8, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        if control.looks_left == 0 || control.look.is_some() {
+            return;
+        }
+        let seen = self.seen_now(state, job);
+        let sites = seen.groups.map(|group| group.site);
+        let look = Look { job: job.id, migrator, holds: job.epoch, catalog: seen.catalog, sites };
+        let control = Control { looks_left: control.looks_left - 1, look: Some(look), ..control.clone() };
+        let mut after = *state;
+        after[slot::CONTROL] = self.tables.controls.intern(control);
+        step(Action::Look { job: number_of(job.id), migrator }, after, None);
+    }
+
+    /// What a migrator may do that has seen some of what it decides by at one moment, and sees the rest at another.
+    fn torn_steps(&self, worker: &mut Worker, state: &State, index: u8, step: &mut Steps<'_>) {
+        let control = self.tables.controls.at(state[slot::CONTROL]);
+        let Some(look) = control.look.filter(|look| look.job == job_of_move(index)) else { return };
+        let holds_left = self.tables.networks.at(state[slot::NETWORK]).holds_left;
+        let mut sent = *state;
+        sent[slot::CONTROL] = self.tables.controls.intern(Control { look: None, ..control.clone() });
+        let mut known: Vec<MessageId> = Vec::new();
+        for old in 0..=ALL_OLD {
+            for (clock, message) in self.torn_decisions(worker, state, look, old).iter().copied() {
+                if clock & OVERDUE != 0 || known.contains(&message) {
+                    continue;
+                }
+                known.push(message);
+                let action = |delivery| {
+                    let (job, migrator) = (number_of(look.job), look.migrator);
+                    Action::MigrateTorn { job, migrator, old, clock, delivery }
+                };
+                if let Some((arrived, event)) =
+                    self.arrive(worker, &sent, message, Arrival::Late { is_repeated: false })
+                {
+                    let writes_record = matches!(self.tables.messages.at(message), Message::Catalog(_));
+                    let arrived = if writes_record { self.holding(arrived, look.job, look.migrator) } else { arrived };
+                    step(action(Delivery::AtOnce), arrived, event);
+                }
+                if holds_left > 0 {
+                    step(action(Delivery::Held), self.hold(&sent, message, false), None);
+                }
+            }
+        }
+    }
+
+    /// What a migrator decides that saw these parts when it began to look, and the others now.
+    pub(super) fn torn_decisions(
+        &self,
+        worker: &mut Worker,
+        state: &State,
+        look: Look,
+        old: u8,
+    ) -> Arc<[(u8, MessageId)]> {
+        let at = |part: u8, then: u32, now: u32| if old & 1 << part != 0 { then } else { now };
+        let catalog = at(0, look.catalog, state[slot::CATALOG]);
+        let Some(job) = self.tables.catalogs.at(catalog).job(look.job) else { return Arc::from([]) };
+        let mut seen = Seen { catalog, ..self.seen_now(state, job) };
+        for (place, group) in (0..).zip(&mut seen.groups) {
+            let (then, now) = (look.sites[usize::from(place)], group.site);
+            (group.site, group.voters) = (at(1 + 2 * place, then, now), at(2 + 2 * place, then, now));
+        }
+        self.decisions(worker, &seen, job, Some(look.holds))
     }
 
     /// A migrator that wrote the record knows the attempt that it holds.
@@ -211,6 +294,9 @@ impl World {
         }
     }
 }
+
+/// Every part is as it was when the migrator began to look: catalog, source, its voters, target, its voters.
+const ALL_OLD: u8 = 0b1_1111;
 
 /// What a migrator may do with a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub mod view;
 pub use action::{Action, Delivery, KINDS, TxnDelivery, TxnStep};
 pub use bounds::{
     Bounds, ClientPrefixDelete, ClientRead, ClientTxn, ClientWrite, Collection, Key, Look, Move, Start, deleted,
-    deletes, put, put_until, reads, scans, ts, writes, writes_until,
+    deletes, put, put_until, reads, scans, ts, writes, writes_at_clock, writes_until,
 };
 pub use claim::Claim;
 pub use component::Fate;

@@ -116,7 +116,8 @@ impl Processes {
             add(Process::Watchers, &[CATALOG, COORDINATORS]);
         }
         for group in groups().filter(|_| bounds.groups_watch) {
-            add(Process::Adoption(group), &[CATALOG, site(group)]);
+            let seen = [CATALOG, site(group), COORDINATORS];
+            add(Process::Adoption(group), if bounds.groups_hear_late { &seen } else { &seen[..2] });
         }
         add(Process::Operator, &[CATALOG, CONTROL]);
         for group in groups().filter(|group| bounds.collections.iter().any(|one| one.group == *group)) {

@@ -58,6 +58,8 @@ pub struct VoterScene {
     pub ahead: Vec<Arc<GroupCommand>>,
     /// Whether it was removed from the configuration.
     pub is_removed: bool,
+    /// Whether it was added and has nothing yet; `applied` is then what it will have at first.
+    pub is_new: bool,
 }
 
 /// A message of a migrator.
@@ -197,6 +199,7 @@ impl World {
             applied: self.tables.groups.get(run.applied(voter, site.head)),
             ahead: run.ahead_of(voter).iter().map(|command| self.tables.commands.get(*command)).collect(),
             is_removed: run.voters[usize::from(voter)].is_removed,
+            is_new: run.voters[usize::from(voter)].is_new,
         };
         let head = self.tables.groups.get(site.head);
         GroupScene { leader: run.leader, head, voters: voters.map(voter_scene).collect() }

@@ -4,8 +4,8 @@ use super::{Advance, AdvanceJob, Catalog, CatalogOutcome, CatalogRejection, Rout
 use crate::gate::{Gate, Gates};
 use crate::id::CatalogVersion;
 use crate::job::{
-    Abandoned, Abandoning, Backfill, Cleanup, Cutover, DeltaCopy, Done, Failed, Fence, Phase, PhaseName, SplitJob,
-    WayBack,
+    Abandoned, Abandoning, Backfill, Cleanup, Cutover, DeltaCopy, Done, FailReason, Failed, Fence, Phase, PhaseName,
+    SplitJob, WayBack,
 };
 use crate::timestamp::Timestamp;
 
@@ -88,7 +88,7 @@ impl Catalog {
             (Phase::Cleanup(Cleanup { cutover_version, cleared_version: Some(_) }), Advance::Finish) => {
                 Phase::Done(Done { cutover_version: *cutover_version })
             }
-            (Phase::Failed(failed), Advance::Retry) => Phase::Backfill(retried(&failed.retry)),
+            (Phase::Failed(failed), Advance::Retry) => Phase::Backfill(retried(failed)),
             (Phase::Abandoning(Abandoning { from }), Advance::FinishAbandon) => {
                 Phase::Abandoned(Abandoned { from: *from })
             }
@@ -245,6 +245,15 @@ fn given_back(way_back: &WayBack) -> Backfill {
 }
 
 /// A retry undoes nothing; what the job had run out of, it has anew (J7).
-fn retried(backfill: &Backfill) -> Backfill {
-    Backfill { passes: 0, fence_attempts: 0, ..backfill.clone() }
+///
+/// A pass that carried too much is complete. Judged again, it would fail the job again at once where one pass is all that
+/// the options allow, so the retry begins the next one (P2).
+fn retried(failed: &Failed) -> Backfill {
+    let went_on = match (&failed.reason, failed.retry.window) {
+        (FailReason::NotConverging, Some(window)) => failed.retry.next_round(window),
+        (FailReason::NotConverging | FailReason::FenceAttemptsExhausted | FailReason::Refused { .. }, _) => {
+            failed.retry.clone()
+        }
+    };
+    Backfill { passes: 0, fence_attempts: 0, ..went_on }
 }

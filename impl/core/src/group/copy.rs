@@ -209,7 +209,8 @@ fn export_bracket(
         }
         budget.scanned -= 1;
         // K2: the bracket may hold rows that route elsewhere.
-        let is_ours = range.contains(&route_key(&row.key)) && window.contains(row.version.commit_ts);
+        let routes_here = range.contains(&route_key(&row.key)) || !gates.stands(Gate::ExportChecksRows);
+        let is_ours = routes_here && window.contains(row.version.commit_ts);
         let is_taken = is_ours && (gates.stands(Gate::ExportRawVersions) || !row.version.is_tombstone());
         let tag = if is_taken { CursorTag::Emitted } else { CursorTag::Scanned };
         batch.cursor = Some(Cursor { key: row.key.clone(), commit_ts: row.version.commit_ts, tag });
@@ -262,7 +263,9 @@ impl<S: VersionStore> Group<S> {
         let mut rows = Vec::new();
         for batch in batches {
             if accepts(&progress, batch, gates)? {
-                check_rows(batch, &command.range)?;
+                if gates.stands(Gate::ForeignRowRefused) {
+                    check_rows(batch, &command.range)?;
+                }
                 progress = progress.after(round, std::slice::from_ref(batch));
                 rows.extend(&batch.rows);
             }
@@ -286,9 +289,12 @@ impl<S: VersionStore> Group<S> {
             self.last_commit_ts = self.last_commit_ts.max(guards.max_imported_ts);
         }
         let job = command.token.job;
+        // G9: a group that the range had left goes on to say where it is, also when its way back is given up.
         self.ownership.assign(&command.range, |current| match current {
-            Ownership::Foreign | Ownership::Moved { .. } => Ownership::Incoming { job },
-            Ownership::Owned(_) | Ownership::WriteFenced(_) | Ownership::Incoming { .. } => current.clone(),
+            Ownership::Foreign => Ownership::Incoming { job },
+            Ownership::Owned(_) | Ownership::WriteFenced(_) | Ownership::Incoming { .. } | Ownership::Moved { .. } => {
+                current.clone()
+            }
         });
         self.store_guards(command, Role::Target(guards));
     }

@@ -83,7 +83,17 @@ impl<S: VersionStore> Group<S> {
         for row in &rows {
             self.store.remove(Keyspace::Live, &row.key, row.version.commit_ts);
         }
+        if gates.stands(Gate::DeletionKnowsAttempt) {
+            self.note_attempt(command);
+        }
         Ok(Outcome::Deleted { rows: rows.len() as u64 })
+    }
+
+    // J4: what comes of an older attempt from here on is late.
+    fn note_attempt(&mut self, command: &JobCommand) {
+        if let Some(guards) = self.jobs.get_mut(&command.token.job) {
+            guards.epoch = guards.epoch.max(command.token.epoch);
+        }
     }
 
     // J8: staged rows of a job that has been given up; the attempt that asks is known here from then on.

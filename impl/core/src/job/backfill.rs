@@ -82,12 +82,18 @@ impl Backfill {
         }
     }
 
-    pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
-        if self.was_fenced {
-            // A late command of the attempt before would fence the range again (J4).
-            let knows_attempt = at.source()?.leader.epoch >= Some(at.job.epoch);
-            at.lifted(knows_attempt || !at.gates.stands(Gate::UnfenceBeforeCopy))?;
+    /// The source holds no fence that the record has given back.
+    pub(super) fn given_back(&self, at: &Context<'_>) -> First {
+        if !self.was_fenced {
+            return Ok(());
         }
+        // A late command of the attempt before would fence the range again (J4).
+        let knows_attempt = at.source()?.leader.epoch >= Some(at.job.epoch);
+        at.lifted(knows_attempt || !at.gates.stands(Gate::UnfenceBeforeCopy))
+    }
+
+    pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
+        self.given_back(at)?;
         if self.fence_attempts >= at.job.options.max_fence_attempts {
             return Ok(Step::Advance(Advance::Fail { reason: FailReason::FenceAttemptsExhausted }));
         }
@@ -97,7 +103,13 @@ impl Backfill {
         at.behind(Gate::TrackerBeforeCopy, self.tracked(at))?;
         at.behind(Gate::BackfillBeforeFence, at.copied(CopyOrder { round: self.round, window }))?;
         self.tracked(at)?;
-        Ok(Step::Advance(self.after_pass(at)))
+        let next = self.after_pass(at);
+        // J1: a guard that stands before the record says so is nobody's to take back.
+        if next == Advance::BeginFence && !at.gates.stands(Gate::IntentBeforeGuards) && !at.source()?.leader.write_fence
+        {
+            return Ok(Step::Command { group: at.job.source, action: JobAction::ArmWriteFence });
+        }
+        Ok(Step::Advance(next))
     }
 
     // P2: as much as this pass carried was written while the one before ran; as much is left for the next.

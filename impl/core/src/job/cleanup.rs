@@ -28,6 +28,11 @@ pub struct Done {
 }
 
 impl Cleanup {
+    /// The target follows the cutover.
+    pub(super) fn handed_over(&self, at: &Context<'_>) -> First {
+        follows(at.target()?, self.cutover_version)
+    }
+
     pub(super) fn step(&self, at: &Context<'_>) -> Result<Step, Step> {
         let (source, target) = (at.source()?, at.target()?);
         if !at.gates.stands(Gate::CutoverReadFromCatalog) && source.leader.write_fence {
@@ -39,7 +44,7 @@ impl Cleanup {
             return Ok(Step::Advance(Advance::ClearStaged));
         };
         target_forgets(at, target, cleared_version)?;
-        source_forgets(at, source)?;
+        source_forgets(at, source, self.cutover_version)?;
         Ok(Step::Advance(Advance::Finish))
     }
 }
@@ -63,25 +68,27 @@ fn target_forgets(at: &Context<'_>, target: &ObservedGroup, cleared_version: Cat
     if target.status.is_closed {
         return Ok(());
     }
-    follows(target, cleared_version)?;
-    at.applied_by_all(target, Barrier::StagedCleared, |report| report.applied_catalog_version >= cleared_version)?;
+    at.behind(Gate::ClearedBeforeClose, follows(target, cleared_version))?;
+    let cleared = |report: &VoterReport| report.applied_catalog_version >= cleared_version;
+    at.behind(Gate::ClearedBeforeClose, at.applied_by_all(target, Barrier::StagedCleared, cleared))?;
     Err(at.close(target))
 }
 
-// G9
-fn knows_moved(at: &Context<'_>, source: &ObservedGroup) -> First {
+// G9: a voter that is new has nothing yet, so it serves nothing, and will serve the range on its way to the cutover.
+fn knows_moved(at: &Context<'_>, source: &ObservedGroup, cutover_version: CatalogVersion) -> First {
     if source.status.serves_range {
         return Err(Step::Adopt { group: source.group });
     }
-    at.applied_by_all(source, Barrier::ReadDrain, |report| !report.serves_range)
+    let follows = |report: &VoterReport| report.applied_catalog_version >= cutover_version && !report.serves_range;
+    at.applied_by_all(source, Barrier::ReadDrain, follows)
 }
 
 // P8: drained reads, not grace time; G9: the group itself knows that it doesn't own the range before its fences go.
-fn source_forgets(at: &Context<'_>, source: &ObservedGroup) -> First {
+fn source_forgets(at: &Context<'_>, source: &ObservedGroup, cutover_version: CatalogVersion) -> First {
     if source.status.is_closed {
         return Ok(());
     }
-    at.behind(Gate::MovedBeforeClear, knows_moved(at, source))?;
+    at.behind(Gate::MovedBeforeClear, knows_moved(at, source, cutover_version))?;
     let is_drained = |report: &VoterReport| report.running_reads == 0;
     at.behind(Gate::ReadDrain, at.applied_by_all(source, Barrier::ReadDrain, is_drained))?;
     if let Some(from) = source.status.first_row.clone() {

@@ -31,6 +31,10 @@ pub struct Observed<'a> {
 }
 
 /// What a group answers.
+///
+/// `status`, `leader` and `configuration` are one answer, from one applied state of the leader: taken one after the other
+/// they lose writes (P4). The other voters' reports, and the other group's, may be of any moments since the migrator began
+/// to look.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObservedGroup {
     /// The group.
@@ -155,6 +159,9 @@ impl Context<'_> {
         if is_overdue && self.gates.stands(Gate::FenceBudget) {
             return Ok(Step::Advance(Advance::Unfence));
         }
+        if self.gates.stands(Gate::WritersWaitForNoNode) {
+            self.writable()?;
+        }
         let is_given_up = matches!(self.job.phase, Phase::Abandoning(_));
         if let Some(node) = self.observed.lacking.filter(|_| self.gates.stands(Gate::CapableNodes) && !is_given_up) {
             return Ok(Step::Wait(WaitingFor::Capability { node }));
@@ -169,6 +176,22 @@ impl Context<'_> {
             Phase::Abandoning(phase) => phase.step(self),
             Phase::Failed(_) => Ok(Step::Wait(WaitingFor::Operator)),
             Phase::Done(_) | Phase::Abandoned(_) => Ok(Step::StandDown),
+        }
+    }
+
+    /// V2: the record has given the range back, or handed it over; writers wait until the group knows, whatever nodes can do.
+    fn writable(&self) -> First {
+        match &self.job.phase {
+            Phase::Backfill(phase) => phase.given_back(self),
+            Phase::Cleanup(phase) => phase.handed_over(self),
+            Phase::Planned(_)
+            | Phase::Fence(_)
+            | Phase::DeltaCopy(_)
+            | Phase::Cutover(_)
+            | Phase::Failed(_)
+            | Phase::Abandoning(_)
+            | Phase::Done(_)
+            | Phase::Abandoned(_) => Ok(()),
         }
     }
 
