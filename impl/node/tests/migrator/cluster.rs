@@ -16,9 +16,9 @@ use splitjob_core::key::{RawKey, RoutingKey};
 use splitjob_core::store::MemoryStore;
 use splitjob_core::timestamp::{PhysicalMs, Timestamp};
 use splitjob_core::version::Content;
-use splitjob_node::desk::{Asked, CallId, Destination};
+use splitjob_node::desk::{Asked, CallId, Desk, Destination};
 use splitjob_node::io::Now;
-use splitjob_node::migrator::MigratorSettings;
+use splitjob_node::migrator::{Migrator, MigratorSettings};
 use splitjob_wire::peer::{Answer, Call, CallError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -230,7 +230,7 @@ impl Cluster {
         if let Some((wake_ms, process)) = wake.filter(|(wake_ms, _)| wake_ms < at_ms) {
             // A clock that stands still would let a migrator that wants to be woken for nothing be woken for ever.
             self.now_ms = wake_ms.max(self.now_ms + 1).min(*at_ms);
-            self.lend(process, |migrator, desk| migrator.woken(desk));
+            self.lend(process, Migrator::woken);
             return;
         }
         let key = (*at_ms, *number);
@@ -255,7 +255,7 @@ impl Cluster {
             Mail::Follow { process, index } => {
                 let applied = &mut self.processes[process].applied;
                 *applied = index.max(*applied);
-                self.lend(process, |migrator, desk| migrator.woken(desk));
+                self.lend(process, Migrator::woken);
             }
             Mail::Deposed { process } => self.depose(process),
             Mail::Clients => {
@@ -337,11 +337,7 @@ impl Cluster {
     }
 
     /// Lends the desk to a migrator, and sends what it asks.
-    pub(crate) fn lend(
-        &mut self,
-        process: usize,
-        act: impl FnOnce(&mut splitjob_node::migrator::Migrator, &mut splitjob_node::desk::Desk<'_>),
-    ) {
+    pub(crate) fn lend(&mut self, process: usize, act: impl FnOnce(&mut Migrator, &mut Desk<'_>)) {
         let now = self.now();
         let asked = self.processes[process].lend(now, &self.catalogs, act);
         for asked in asked {
