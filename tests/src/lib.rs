@@ -100,7 +100,7 @@ pub fn root() -> &'static Path {
 }
 
 /// The binary, built from the sources as they are, in the profile of the test.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().expect("a running program has a path");
@@ -108,7 +108,9 @@ fn binary() -> &'static Path {
         let profile = test.ancestors().nth(2).expect("cargo puts tests into deps");
         let target = profile.parent().expect("a profile's directory lies in target");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--package", "splitjob", "--target-dir"]).arg(target).current_dir(root());
+        // Just what the test command builds, so that nothing is built twice: a package on its own would be built with
+        // other features of its dependencies.
+        build.args(["test", "--no-run", "--quiet", "--workspace", "--target-dir"]).arg(target).current_dir(root());
         if profile.ends_with("release") {
             build.arg("--release");
         }
