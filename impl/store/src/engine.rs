@@ -1,23 +1,52 @@
 //! The one place that opens redb and reads its errors.
 
 use crate::error::StoreError;
-use redb::{
-    BackendError, Builder, CommitError, Database, DatabaseError, StorageBackend, StorageError, TableError,
-    TransactionError, WriteTransaction,
-};
+use redb::{BackendError, Builder, Database, Error, StorageBackend, WriteTransaction};
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Deref};
 
 /// Opens a file, or makes it one of redb's if it is empty.
 ///
 /// The whole file is checked: redb trusts pages that it didn't just write, so a damaged branch would hide rows and a
 /// damaged page could make it panic. That takes time in proportion to the file.
-pub(crate) fn open(disk: &dyn crate::Disk, name: &str, cache_bytes: usize) -> Result<Database, StoreError> {
+pub(crate) fn open(disk: &dyn crate::Disk, name: &str, cache_bytes: usize) -> Result<File, StoreError> {
     let backend = Shared(disk.open(name)?);
     empty_unfinished(&backend, name)?;
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes).set_check_integrity_on_open(true);
-    builder.create_with_backend(backend).map_err(|error| database_error("open", name, error))
+    let opened = unpanicked(name, || builder.create_with_backend(backend).map_err(|error| failed("open", name, error)));
+    opened.map(|database| File(Some(database)))
+}
+
+/// An open file of redb.
+///
+/// Closing it makes durable what was buffered, and follows its pages for that: one that has rotted must not take the
+/// process down.
+#[derive(Debug)]
+pub(crate) struct File(Option<Database>);
+
+impl File {
+    /// Closes it; what was buffered is durable.
+    pub(crate) fn close(mut self, name: &str) -> Result<(), StoreError> {
+        let Some(database) = self.0.take() else { return Ok(()) };
+        unpanicked(name, || database.close().map_err(|error| failed("close", name, error)))
+    }
+}
+
+impl Deref for File {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("only closing takes it")
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        // Nobody can be told any more; the next opening checks everything.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(database)));
+    }
 }
 
 /// Empties a file whose creation the power failed in.
@@ -25,19 +54,19 @@ pub(crate) fn open(disk: &dyn crate::Disk, name: &str, cache_bytes: usize) -> Re
 /// redb writes its magic number last and refuses a file without it. Such a file has nothing but a beginning of a header:
 /// one that has more was a store, and its damage is told.
 fn empty_unfinished(backend: &Shared, name: &str) -> Result<(), StoreError> {
-    let failed = |error: io::Error| StoreError::io("open", name, &error);
+    let io_failed = |error: io::Error| StoreError::io("open", name, &error);
     let whole_file = (Bound::Unbounded, Bound::Unbounded);
     let is_locked = match backend.try_lock_range(whole_file.0, whole_file.1) {
         Ok(true) => true,
         Ok(false) => return Err(StoreError::Busy { name: name.to_owned() }),
         Err(BackendError::Unsupported) => false,
-        Err(error) => return Err(failed(error.into())),
+        Err(error) => return Err(io_failed(error.into())),
     };
-    if is_unfinished(backend).map_err(failed)? {
-        backend.set_len(0).and_then(|()| backend.sync_data()).map_err(failed)?;
+    if is_unfinished(backend).map_err(io_failed)? {
+        backend.set_len(0).and_then(|()| backend.sync_data()).map_err(io_failed)?;
     }
     if is_locked {
-        backend.unlock_range(whole_file.0, whole_file.1).map_err(|error| failed(error.into()))?;
+        backend.unlock_range(whole_file.0, whole_file.1).map_err(|error| io_failed(error.into()))?;
     }
     Ok(())
 }
@@ -64,59 +93,35 @@ fn is_unfinished(backend: &Shared) -> io::Result<bool> {
     Ok(true)
 }
 
-pub(crate) fn database_error(what: &'static str, name: &str, error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::Busy { name: name.to_owned() },
-        DatabaseError::Storage(error) => storage_error(what, name, error),
-        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
-    }
-}
-
-pub(crate) fn storage_error(what: &'static str, name: &str, error: StorageError) -> StoreError {
-    match error {
-        StorageError::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(name, error.to_string()),
-        StorageError::Io(error) => StoreError::io(what, name, &error),
-        StorageError::Corrupted(why) => damaged(name, why),
-        StorageError::ValueTooLarge(bytes) => {
-            StoreError::TooLarge { what: "record", bytes, limit: crate::MAX_VALUE_BYTES }
+/// An error of redb, of whatever kind.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum is redb's, and open")]
+pub(crate) fn failed(what: &'static str, name: &str, error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        Error::DatabaseAlreadyOpen => StoreError::Busy { name: name.to_owned() },
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(name, error.to_string()),
+        Error::Io(error) => StoreError::io(what, name, &error),
+        Error::Corrupted(why) => damaged(name, why),
+        Error::ValueTooLarge(bytes) => StoreError::TooLarge { what: "record", bytes, limit: crate::MAX_VALUE_BYTES },
+        error @ (Error::TableTypeMismatch { .. } | Error::TableIsMultimap(_) | Error::TypeDefinitionChanged { .. }) => {
+            damaged(name, error.to_string())
         }
         error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
     }
 }
 
-pub(crate) fn table_error(what: &'static str, name: &str, error: TableError) -> StoreError {
-    match error {
-        TableError::Storage(error) => storage_error(what, name, error),
-        error => damaged(name, error.to_string()),
-    }
-}
-
-pub(crate) fn transaction_error(what: &'static str, name: &str, error: TransactionError) -> StoreError {
-    match error {
-        TransactionError::Storage(error) => storage_error(what, name, error),
-        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
-    }
-}
-
-pub(crate) fn commit_error(what: &'static str, name: &str, error: CommitError) -> StoreError {
-    match error {
-        CommitError::Storage(error) => storage_error(what, name, error),
-        error => StoreError::Io { what, name: name.to_owned(), why: error.to_string() },
-    }
-}
-
-fn damaged(name: &str, why: String) -> StoreError {
+pub(crate) fn damaged(name: &str, why: String) -> StoreError {
     StoreError::Corrupt { name: name.to_owned(), table: "pages", key: "(unknown)".to_owned(), why }
 }
 
-/// What redb answers; a panic of it is damage too.
+/// What comes of work with redb; a panic of it is damage too.
 ///
 /// It checks its pages when a file is opened and trusts them from then on: one that rots later can lead it anywhere. A
-/// voter must stop for that, and not the process with its other groups.
-pub(crate) fn unpanicked<T>(name: &str, read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StoreError> {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) {
-        Ok(read) => read.map_err(|error| storage_error("read", name, error)),
-        Err(_) => Err(damaged(name, "reading them panicked".to_owned())),
+/// voter must stop for that, and not the process with its other groups. What is read is looked at within `work`: redb finds
+/// out as late as that.
+pub(crate) fn unpanicked<T>(name: &str, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(done) => done,
+        Err(_) => Err(damaged(name, "following them panicked".to_owned())),
     }
 }
 
@@ -176,18 +181,17 @@ impl StorageBackend for Shared {
 
 /// Begins to write.
 pub(crate) fn begin_write(database: &Database, name: &str) -> Result<WriteTransaction, StoreError> {
-    database.begin_write().map_err(|error| transaction_error("write", name, error))
+    database.begin_write().map_err(|error| failed("write", name, error))
 }
 
 /// Lets a crash take the transaction back, unless a durable one follows.
 pub(crate) fn set_buffered(transaction: &mut WriteTransaction, name: &str) -> Result<(), StoreError> {
-    let set = transaction.set_durability(redb::Durability::None);
-    set.map_err(|error| StoreError::Io { what: "write", name: name.to_owned(), why: error.to_string() })
+    transaction.set_durability(redb::Durability::None).map_err(|error| failed("write", name, error))
 }
 
 /// Ends to write.
 pub(crate) fn commit(transaction: WriteTransaction, name: &str) -> Result<(), StoreError> {
-    transaction.commit().map_err(|error| commit_error("commit", name, error))
+    transaction.commit().map_err(|error| failed("commit", name, error))
 }
 
 /// What a file of redb begins with.

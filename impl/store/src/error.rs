@@ -78,11 +78,9 @@ impl StoreError {
     /// The error of an operation on a file.
     pub(crate) fn io(what: &'static str, name: &str, error: &io::Error) -> StoreError {
         let name = name.to_owned();
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                StoreError::Full { what, name }
-            }
-            _ => StoreError::Io { what, name, why: error.to_string() },
+        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return StoreError::Full { what, name };
         }
+        StoreError::Io { what, name, why: error.to_string() }
     }
 }

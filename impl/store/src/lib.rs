@@ -24,7 +24,7 @@ mod record;
 pub use disk::{Disk, FileDisk, MemoryDisk};
 pub use error::StoreError;
 pub use group::{
-    BracketSum, Checkpoint, Durability, GroupStore, RECENT_ENTRIES, SnapshotChunks, SnapshotWriter, StoreView,
+    BracketSum, Checkpoint, Durability, GroupStore, RECENT_ENTRIES, Record, SnapshotChunks, SnapshotWriter, StoreView,
 };
 pub use log::{GroupLog, HardState, LogBatch, LogPosition, LogRecord, LogStore};
 

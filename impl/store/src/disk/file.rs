@@ -53,7 +53,7 @@ impl Disk for FileDisk {
         if !was_there {
             self.sync_dir("create", name)?;
         }
-        let backend = FileBackend::new(file).map_err(|error| crate::engine::database_error("open", name, error))?;
+        let backend = FileBackend::new(file).map_err(|error| crate::engine::failed("open", name, error))?;
         Ok(Box::new(backend))
     }
 

@@ -195,7 +195,7 @@ impl File {
     fn crash(&mut self, random: &mut Random) {
         self.is_locked = false;
         // The length is changed by the directory, on its own: the file may have kept any of the two.
-        let len = if random.next() % 2 == 0 { self.durable_len } else { self.contents.len() as u64 };
+        let len = if random.next().is_multiple_of(2) { self.durable_len } else { self.contents.len() as u64 };
         for (sector, held) in std::mem::take(&mut self.durable) {
             let start = (sector * SECTOR) as usize;
             let end = (start + SECTOR as usize).min(self.contents.len());

@@ -31,8 +31,8 @@ pub(super) struct Meta {
 impl Meta {
     /// What the file has; nothing if it is new, in which case its format is written.
     pub(super) fn begin(transaction: &WriteTransaction, name: &str) -> Result<Meta, StoreError> {
-        let mut table = transaction.open_table(META).map_err(|error| engine::table_error("open", name, error))?;
-        let failed = |error| engine::storage_error("open", name, error);
+        let mut table = transaction.open_table(META).map_err(|error| engine::failed("open", name, error))?;
+        let failed = |error| engine::failed("open", name, error);
         let format = table.get(FORMAT_KEY).map_err(failed)?.map(|found| found.value().to_vec());
         let Some(format) = format else {
             let known = record::seal(FORMAT_KEY, [&record::begin(4)[..], &FORMAT.to_le_bytes()].concat());
@@ -57,10 +57,10 @@ impl Meta {
     ) -> Result<(), StoreError> {
         check_size("group's state", checkpoint.state.len(), MAX_VALUE_BYTES)?;
         check_size("configuration", checkpoint.configuration.len(), MAX_VALUE_BYTES)?;
-        let mut table = transaction.open_table(META).map_err(|error| engine::table_error("write", name, error))?;
+        let mut table = transaction.open_table(META).map_err(|error| engine::failed("write", name, error))?;
         let encoded = encode(checkpoint, greatest_live_ts);
         let inserted = table.insert(CHECKPOINT_KEY, encoded.as_slice());
-        inserted.map(drop).map_err(|error| engine::storage_error("write", name, error))
+        inserted.map(drop).map_err(|error| engine::failed("write", name, error))
     }
 }
 

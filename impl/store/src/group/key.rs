@@ -10,7 +10,7 @@ use std::ops::Bound;
 
 /// Where the version of a key is stored.
 pub(super) fn row_key(key: &[u8], commit_ts: Timestamp) -> Vec<u8> {
-    let mut encoded = first_key(key, 8);
+    let mut encoded = first_key(key, TIMESTAMP_BYTES);
     encoded.extend_from_slice(&(!commit_ts.raw()).to_be_bytes());
     encoded
 }
@@ -23,7 +23,7 @@ pub(super) fn decode_row_key(encoded: &[u8]) -> Result<(RawKey, Timestamp), &'st
 
 /// A row's key as it is escaped, and its timestamp.
 pub(super) fn split_row_key(encoded: &[u8]) -> Result<(&[u8], Timestamp), &'static str> {
-    let (rest, inverted) = encoded.split_last_chunk::<8>().ok_or("its key has no timestamp")?;
+    let (rest, inverted) = encoded.split_last_chunk::<TIMESTAMP_BYTES>().ok_or("its key has no timestamp")?;
     let escaped = rest.strip_suffix(&END).ok_or("its key has no end")?;
     Ok((escaped, Timestamp::from_raw(!u64::from_be_bytes(*inverted))))
 }
@@ -47,6 +47,11 @@ pub(super) fn plain_bounds(interval: &RawInterval) -> Bounds {
 
 /// From a key on disk to another.
 pub(super) type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// The same bounds, borrowed.
+pub(super) fn as_slices(bounds: &Bounds) -> (Bound<&[u8]>, Bound<&[u8]>) {
+    (bounds.0.as_ref().map(Vec::as_slice), bounds.1.as_ref().map(Vec::as_slice))
+}
 
 /// What the rows of a key begin with.
 fn first_key(key: &[u8], more: usize) -> Vec<u8> {
@@ -73,6 +78,8 @@ fn unescape(escaped: &[u8]) -> Result<Vec<u8>, &'static str> {
     Ok(key)
 }
 
+/// What a row's key ends with.
+pub(super) const TIMESTAMP_BYTES: usize = 8;
 const ZERO: [u8; 2] = [0, 0xff];
 const END: [u8; 2] = [0, 0];
 

@@ -15,6 +15,6 @@ mod write;
 pub use checkpoint::Checkpoint;
 pub use digest::BracketSum;
 pub use recent::RECENT_ENTRIES;
-pub use store::{Durability, GroupStore};
+pub use store::{Durability, GroupStore, Record};
 pub use transfer::{SnapshotChunks, SnapshotWriter};
 pub use view::StoreView;

@@ -1,6 +1,6 @@
 //! What was put since the last commit, and how it lies over it.
 
-use super::key::Bounds;
+use super::key::{Bounds, as_slices};
 use super::snapshot::{Snapshot, StoredGuard, StoredRange, Table};
 use crate::error::StoreError;
 use splitjob_core::store::Direction;
@@ -26,6 +26,11 @@ impl Overlay {
 
     pub(super) fn clear(&mut self) {
         self.0.iter_mut().for_each(BTreeMap::clear);
+    }
+
+    /// Whether anything has changed within the bounds.
+    pub(super) fn changes_within(&self, table: Table, bounds: &Bounds) -> bool {
+        !is_empty(bounds) && self.changes(table).range::<[u8], _>(as_slices(bounds)).next().is_some()
     }
 
     /// The record at exactly this key, changes over what is stored.
@@ -80,8 +85,7 @@ impl<'a> Merged<'a> {
         }
         let stored = snapshot.range(table, bounds)?;
         let changes = overlay.map(|overlay| overlay.changes(table)).filter(|changes| !changes.is_empty());
-        let bounds = (bounds.0.as_ref().map(Vec::as_slice), bounds.1.as_ref().map(Vec::as_slice));
-        let changes = changes.map(|changes| changes.range::<[u8], _>(bounds));
+        let changes = changes.map(|changes| changes.range::<[u8], _>(as_slices(bounds)));
         let mut merged = Merged { snapshot, direction, changes, change: None, stored, record: None };
         merged.pull_change();
         merged.pull_record()?;

@@ -1,6 +1,6 @@
 //! Reading: of a commit alone, or with what was put since.
 
-use super::key::{Bounds, decode_row_key, plain_bounds, row_bounds, row_key, version_bounds};
+use super::key::{Bounds, TIMESTAMP_BYTES, decode_row_key, plain_bounds, row_bounds, row_key, version_bounds};
 use super::overlay::{Merged, Overlay, Record};
 use super::recent::WindowRows;
 use super::snapshot::{Snapshot, Table};
@@ -23,9 +23,21 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn newest_at(self, space: Keyspace, key: &RawKey, at: Timestamp) -> Result<Option<Version>, StoreError> {
         let table = Table::of(space);
-        let mut versions = self.merged(table, &version_bounds(key.as_bytes(), at), Direction::Forward)?;
-        let Some((found, record)) = versions.next()? else { return Ok(None) };
-        self.row(table, &found, &record).map(|row| Some(row.version))
+        let bounds = version_bounds(key.as_bytes(), at);
+        if self.overlay.is_some_and(|overlay| overlay.changes_within(table, &bounds)) {
+            let mut versions = self.merged(table, &bounds, Direction::Forward)?;
+            let Some((found, record)) = versions.next()? else { return Ok(None) };
+            return self.row(table, found.bytes(), record.bytes()).map(|row| Some(row.version));
+        }
+        let sought = row_key(key.as_bytes(), at);
+        let of_key = &sought[..sought.len() - TIMESTAMP_BYTES];
+        let found = self.snapshot.seek(table, &sought, |found, record| {
+            if !found.starts_with(of_key) {
+                return Ok(None);
+            }
+            self.row(table, found, record).map(|row| Some(row.version))
+        })?;
+        Ok(found.flatten())
     }
 
     pub(super) fn version_at(
@@ -95,10 +107,10 @@ impl<'a> Reader<'a> {
         Merged::new(self.snapshot, self.overlay, table, bounds, direction)
     }
 
-    fn row(self, table: Table, key: &Record<'_>, record: &Record<'_>) -> Result<Row, StoreError> {
-        let corrupt = |why| self.snapshot.corrupt(table, key.bytes(), why);
-        let content = decode_content(key.bytes(), record.bytes()).map_err(corrupt)?;
-        let (raw, commit_ts) = decode_row_key(key.bytes()).map_err(corrupt)?;
+    fn row(self, table: Table, key: &[u8], record: &[u8]) -> Result<Row, StoreError> {
+        let corrupt = |why| self.snapshot.corrupt(table, key, why);
+        let content = decode_content(key, record).map_err(corrupt)?;
+        let (raw, commit_ts) = decode_row_key(key).map_err(corrupt)?;
         Ok(Row { key: raw, version: Version { commit_ts, content } })
     }
 }
@@ -144,7 +156,7 @@ impl Walk<'_> {
 
     fn pull(&mut self) -> Result<Option<Row>, StoreError> {
         match self.rows.next()? {
-            Some((key, record)) => self.reader.row(self.table, &key, &record).map(Some),
+            Some((key, record)) => self.reader.row(self.table, key.bytes(), record.bytes()).map(Some),
             None => Ok(None),
         }
     }

@@ -1,10 +1,13 @@
 //! A commit of a store, as redb's read transactions keep it.
 
-use super::key::Bounds;
+use super::key::{Bounds, as_slices};
 use super::recent::Recent;
 use crate::engine;
 use crate::error::StoreError;
-use redb::{AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+use redb::{
+    AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableDefinition,
+};
 use splitjob_core::store::{Direction, Keyspace};
 use std::fmt;
 use std::ops::Bound;
@@ -69,11 +72,11 @@ struct Stored {
 impl Snapshot {
     /// The last commit.
     pub(super) fn of(database: &Database, name: &Arc<str>, recent: Recent) -> Result<Snapshot, StoreError> {
-        let transaction = database.begin_read().map_err(|error| engine::transaction_error("read", name, error))?;
+        let transaction = database.begin_read().map_err(|error| engine::failed("read", name, error))?;
         let open = |table: Table| -> Result<Stored, StoreError> {
             let table =
-                transaction.open_table(table.definition()).map_err(|error| engine::table_error("read", name, error))?;
-            let is_empty = table.is_empty().map_err(|error| engine::storage_error("read", name, error))?;
+                transaction.open_table(table.definition()).map_err(|error| engine::failed("read", name, error))?;
+            let is_empty = table.is_empty().map_err(|error| engine::failed("read", name, error))?;
             Ok(Stored { table, is_empty })
         };
         let [live, staged, locks, records] = Table::ALL;
@@ -87,7 +90,12 @@ impl Snapshot {
         if stored.is_empty {
             return Ok(None);
         }
-        engine::unpanicked(&self.name, || stored.table.get(key))
+        engine::unpanicked(&self.name, || {
+            let found = stored.table.get(key).map_err(|error| self.failed(error))?;
+            Ok(found.inspect(|record| {
+                let _ = record.value();
+            }))
+        })
     }
 
     /// The records within the bounds; `None` if there can't be any.
@@ -96,8 +104,10 @@ impl Snapshot {
         if stored.is_empty {
             return Ok(None);
         }
-        let bounds: (Bound<&[u8]>, Bound<&[u8]>) = (as_slice(&bounds.0), as_slice(&bounds.1));
-        engine::unpanicked(&self.name, || stored.table.range::<&[u8]>(bounds)).map(Some)
+        let bounds = as_slices(bounds);
+        engine::unpanicked(&self.name, || {
+            stored.table.range::<&[u8]>(bounds).map(Some).map_err(|error| self.failed(error))
+        })
     }
 
     /// The next record of a range.
@@ -111,15 +121,31 @@ impl Snapshot {
                 Direction::Forward => range.next(),
                 Direction::Reverse => range.next_back(),
             };
-            next.transpose()
+            let next = next.transpose().map_err(|error| self.failed(error))?;
+            Ok(next.inspect(|(key, record)| {
+                let _ = (key.value(), record.value());
+            }))
         })
     }
 
-    /// The first record at or after a key.
-    pub(super) fn first_from(&self, table: Table, key: &[u8]) -> Result<Option<StoredGuard>, StoreError> {
-        let bounds = (Bound::Included(key.to_vec()), Bound::Unbounded);
-        let Some(mut range) = self.range(table, &bounds)? else { return Ok(None) };
-        Ok(self.next(&mut range, Direction::Forward)?.map(|(key, _)| key))
+    /// What is read of the first record at or after a key, if there is one.
+    pub(super) fn seek<T>(
+        &self,
+        table: Table,
+        key: &[u8],
+        read: impl FnOnce(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let stored = self.stored(table);
+        if stored.is_empty {
+            return Ok(None);
+        }
+        engine::unpanicked(&self.name, || {
+            let mut cursor = stored.table.lower_bound(Bound::Included(key)).map_err(|error| self.failed(error))?;
+            match cursor.next().map_err(|error| self.failed(error))? {
+                Some((key, record)) => read(key.value(), record.value()).map(Some),
+                None => Ok(None),
+            }
+        })
     }
 
     /// What is wrong with a record of a table.
@@ -127,9 +153,13 @@ impl Snapshot {
         corrupt(&self.name, table.name(), key, why)
     }
 
+    fn failed(&self, error: StorageError) -> StoreError {
+        engine::failed("read", &self.name, error)
+    }
+
     /// How many records a table has.
     pub(super) fn count(&self, table: Table) -> Result<u64, StoreError> {
-        self.stored(table).table.len().map_err(|error| engine::storage_error("read", &self.name, error))
+        self.stored(table).table.len().map_err(|error| self.failed(error))
     }
 
     fn stored(&self, table: Table) -> &Stored {
@@ -147,14 +177,6 @@ impl fmt::Debug for Snapshot {
 pub(super) fn corrupt(name: &str, table: &'static str, key: &[u8], why: &str) -> StoreError {
     let key = splitjob_core::key::text::encode(&key[..key.len().min(SHOWN_BYTES)]);
     StoreError::Corrupt { name: name.to_owned(), table, key, why: why.to_owned() }
-}
-
-fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    match bound {
-        Bound::Included(key) => Bound::Included(key),
-        Bound::Excluded(key) => Bound::Excluded(key),
-        Bound::Unbounded => Bound::Unbounded,
-    }
 }
 
 /// So much of a damaged record's key is told.

@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+/// An opaque record: its key and its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
 /// What a crash does to a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -52,7 +55,7 @@ pub struct GroupStore {
     /// Keys on disk from the first to the second are in no commit: imports ask for many that aren't there, in order.
     gap: Option<(Table, Vec<u8>, Bound<Vec<u8>>)>,
     fault: Fault,
-    database: Database,
+    database: engine::File,
     name: Arc<str>,
 }
 
@@ -95,7 +98,8 @@ impl GroupStore {
         if let Some(fault) = self.fault.get() {
             return Err(fault.clone());
         }
-        let committed = self.try_commit(checkpoint, durability);
+        let name = Arc::clone(&self.name);
+        let committed = engine::unpanicked(&name, || self.try_commit(checkpoint, durability));
         if let Err(error) = &committed {
             self.fault.keep(error.clone());
         }
@@ -131,7 +135,7 @@ impl GroupStore {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn records(&self) -> Result<Vec<Record>, StoreError> {
         let everything = (Bound::Unbounded, Bound::Unbounded);
         let mut found = self.reader().merged(Table::Records, &everything, Direction::Forward)?;
         let mut records = Vec::new();
@@ -275,11 +279,11 @@ impl GroupStore {
                 return Ok(true);
             }
         }
-        let next = self.snapshot.first_from(table, at)?;
-        if next.as_ref().is_some_and(|next| next.value() == at) {
+        let next = self.snapshot.seek(table, at, |next, _| Ok(next.to_vec()))?;
+        if next.as_ref().is_some_and(|next| next == at) {
             return Ok(false);
         }
-        let to = next.map_or(Bound::Unbounded, |next| Bound::Excluded(next.value().to_vec()));
+        let to = next.map_or(Bound::Unbounded, Bound::Excluded);
         self.gap = Some((table, at.to_vec(), to));
         Ok(true)
     }
@@ -384,7 +388,7 @@ pub(super) fn create_tables(database: &Database, name: &str) -> Result<Meta, Sto
     let meta = Meta::begin(&transaction, name)?;
     for table in Table::ALL {
         let opened = transaction.open_table(table.definition());
-        opened.map(drop).map_err(|error| engine::table_error("open", name, error))?;
+        opened.map(drop).map_err(|error| engine::failed("open", name, error))?;
     }
     engine::commit(transaction, name)?;
     Ok(meta)

@@ -13,7 +13,6 @@ use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::record::{self, Fields, decode_content, decode_lock, write_bytes};
 use crate::{MAX_VALUE_BYTES, engine};
-use redb::Database;
 use splitjob_core::store::Direction;
 use splitjob_core::timestamp::Timestamp;
 use std::fmt;
@@ -115,7 +114,7 @@ impl fmt::Debug for SnapshotChunks {
 /// checkpoint and is removed by whoever finds it.
 #[derive(Debug)]
 pub struct SnapshotWriter {
-    database: Database,
+    database: engine::File,
     name: String,
     next_part: u64,
     records: u64,
@@ -174,7 +173,7 @@ impl SnapshotWriter {
         let transaction = engine::begin_write(&self.database, &self.name)?;
         Meta::write(&transaction, &self.name, checkpoint, self.greatest_live_ts)?;
         engine::commit(transaction, &self.name)?;
-        self.database.close().map_err(|error| engine::database_error("close", &self.name, error))
+        self.database.close(&self.name)
     }
 
     fn take(&mut self, chunk: &[u8], changes: &mut [Changes; 4]) -> Result<(), String> {

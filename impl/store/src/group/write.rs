@@ -17,9 +17,8 @@ pub(super) fn write_changes(
     if changes.is_empty() {
         return Ok(());
     }
-    let mut open =
-        transaction.open_table(table.definition()).map_err(|error| engine::table_error("write", name, error))?;
-    if is_one_gap(&open, changes).map_err(|error| engine::storage_error("write", name, error))? {
+    let mut open = transaction.open_table(table.definition()).map_err(|error| engine::failed("write", name, error))?;
+    if is_one_gap(&open, changes).map_err(|error| engine::failed("write", name, error))? {
         return fill_gap(&mut open, name, changes);
     }
     for (key, record) in changes {
@@ -27,7 +26,7 @@ pub(super) fn write_changes(
             Some(record) => open.insert(key.as_slice(), record.as_slice()).map(drop),
             None => open.remove(key.as_slice()).map(drop),
         };
-        changed.map_err(|error| engine::storage_error("write", name, error))?;
+        changed.map_err(|error| engine::failed("write", name, error))?;
     }
     Ok(())
 }
@@ -46,14 +45,15 @@ fn is_one_gap(table: &redb::Table<'_, Bytes, Bytes>, changes: &Changes) -> Resul
 
 /// Inserts through a cursor: pages are filled one after the other, without a search for each record.
 fn fill_gap(table: &mut redb::Table<'_, Bytes, Bytes>, name: &str, changes: &Changes) -> Result<(), StoreError> {
-    let failed = |error| engine::storage_error("write", name, error);
+    let failed = |error| engine::failed("write", name, error);
     let Some((first, _)) = changes.first_key_value() else { return Ok(()) };
     let mut cursor = table.lower_bound_mut(Bound::Included(first.as_slice())).map_err(failed)?;
     for (key, record) in changes {
         let Some(record) = record else { continue };
         cursor.insert_before(key.as_slice(), record.as_slice()).map_err(|error| match error {
             CursorError::Storage(error) => failed(error),
-            error => panic!("changes of one gap are in order: {error}"),
+            // Nothing else lies in the gap, and the keys ascend: redb has lost its way.
+            error @ (CursorError::UnorderedKey | _) => engine::damaged(name, error.to_string()),
         })?;
     }
     cursor.close().map_err(failed)

@@ -1,6 +1,7 @@
 //! The Raft logs of all groups of a node, in one file.
 
 mod batch;
+mod plan;
 mod record;
 mod store;
 mod tail;

@@ -1,17 +1,16 @@
 //! The logs as they are stored and read.
 
 use super::batch::{Change, LogBatch};
-use super::record::{decode_entry, decode_head, encode_entry, encode_head, entry_key, head_key};
+use super::plan::{ENTRIES, Entries, FILE, HEADS, Plan, failed};
+use super::record::{decode_entry, decode_head, entry_key};
 use super::tail::Tail;
 use super::{GroupLog, LogRecord};
 use crate::disk::Disk;
+use crate::engine;
 use crate::error::StoreError;
 use crate::record::{self, Fields};
-use crate::{MAX_VALUE_BYTES, engine};
-use redb::{
-    Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction,
-};
-use std::collections::{BTreeMap, BTreeSet};
+use redb::{ReadableDatabase, ReadableTable, WriteTransaction};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The logs of all groups of a node.
@@ -20,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// that what is replicated and applied next isn't read from the disk.
 #[derive(Debug)]
 pub struct LogStore {
-    database: Database,
+    database: engine::File,
     logs: Mutex<BTreeMap<u64, Known>>,
 }
 
@@ -122,10 +121,13 @@ impl LogStore {
             return Ok(());
         }
         let mut logs = self.logs();
-        let transaction = engine::begin_write(&self.database, FILE)?;
-        let changed = write(&transaction, &logs, &batch)?;
-        engine::commit(transaction, FILE)?;
-        for (group, log) in changed {
+        let plan = Plan::of(&batch, |group| logs.get(&group).map(|known| known.log));
+        engine::unpanicked(FILE, || {
+            let transaction = engine::begin_write(&self.database, FILE)?;
+            plan.write(&transaction, &batch)?;
+            engine::commit(transaction, FILE)
+        })?;
+        for (group, log) in plan.logs {
             logs.entry(group).or_insert_with(|| Known { log, tail: Tail::default() }).log = log;
         }
         for (group, change) in batch.changes {
@@ -142,18 +144,19 @@ impl LogStore {
 
     /// Reads entries from the disk; says whether there is room for more.
     fn read_stored(&self, group: u64, low: u64, high: u64, taken: &mut Taken) -> Result<bool, StoreError> {
-        let transaction: ReadTransaction =
-            self.database.begin_read().map_err(|error| engine::transaction_error("read", FILE, error))?;
-        let table = transaction.open_table(ENTRIES).map_err(|error| engine::table_error("read", FILE, error))?;
+        let transaction = self.database.begin_read().map_err(|error| engine::failed("read", FILE, error))?;
+        let table = transaction.open_table(ENTRIES).map_err(|error| engine::failed("read", FILE, error))?;
         let (from, to) = (entry_key(group, low), entry_key(group, high));
-        let mut stored = engine::unpanicked(FILE, || table.range::<&[u8]>(&from[..]..&to[..]))?;
+        let mut stored = engine::unpanicked(FILE, || table.range::<&[u8]>(&from[..]..&to[..]).map_err(failed))?;
         for index in low..high {
             let key = entry_key(group, index);
-            let next = engine::unpanicked(FILE, || stored.next().transpose())?;
-            let Some((_, value)) = next.filter(|(found, _)| found.value() == key) else {
-                return Err(corrupt("entries", &key, "it isn't there"));
-            };
-            let record = decode_entry(&key, value.value()).map_err(|why| corrupt("entries", &key, why))?;
+            let record = engine::unpanicked(FILE, || {
+                let next = stored.next().transpose().map_err(failed)?;
+                let Some((_, value)) = next.filter(|(found, _)| found.value() == key) else {
+                    return Err(corrupt("entries", &key, "it isn't there"));
+                };
+                decode_entry(&key, value.value()).map_err(|why| corrupt("entries", &key, why))
+            })?;
             let bytes = record.data.len();
             if !taken.take(|| record, bytes) {
                 return Ok(false);
@@ -188,72 +191,9 @@ impl Taken {
     }
 }
 
-/// Writes a batch; says how the logs that it changes are after it.
-fn write(
-    transaction: &WriteTransaction,
-    logs: &BTreeMap<u64, Known>,
-    batch: &LogBatch,
-) -> Result<BTreeMap<u64, GroupLog>, StoreError> {
-    let opened = transaction.open_table(ENTRIES);
-    let mut entries = opened.map_err(|error| engine::table_error("write", FILE, error))?;
-    let mut changed: BTreeMap<u64, GroupLog> = BTreeMap::new();
-    let mut heads: BTreeSet<u64> = BTreeSet::new();
-    for (group, change) in &batch.changes {
-        let known = changed.get(group).copied().or_else(|| logs.get(group).map(|known| known.log));
-        let mut log = match (known, change) {
-            (Some(log), _) => log,
-            (None, Change::Create { after }) => GroupLog::after(*after),
-            (None, _) => panic!("the log of group {group} was never created"),
-        };
-        let lost = log.change(*group, change);
-        match (lost, change) {
-            // Entries that are replaced needn't be removed before.
-            (Some((_, last)), Change::Append(_)) => remove(&mut entries, *group, log.last_index + 1, last)?,
-            (Some((first, last)), _) => remove(&mut entries, *group, first, last)?,
-            (None, _) => {}
-        }
-        match change {
-            Change::Append(records) => append(&mut entries, *group, records)?,
-            Change::Create { .. } | Change::HardState(_) | Change::TruncatePrefix { .. } | Change::Reset { .. } => {
-                heads.insert(*group);
-            }
-        }
-        changed.insert(*group, log);
-    }
-    drop(entries);
-    let mut table = transaction.open_table(HEADS).map_err(|error| engine::table_error("write", FILE, error))?;
-    for group in heads {
-        let head = encode_head(group, &changed[&group]);
-        table.insert(&head_key(group)[..], head.as_slice()).map_err(failed)?;
-    }
-    Ok(changed)
-}
-
-type Entries<'a> = redb::Table<'a, &'static [u8], &'static [u8]>;
-
-fn append(entries: &mut Entries<'_>, group: u64, records: &[LogRecord]) -> Result<(), StoreError> {
-    for record in records {
-        let bytes = record.bytes();
-        if bytes > MAX_ENTRY_BYTES {
-            return Err(StoreError::TooLarge { what: "log entry", bytes, limit: MAX_ENTRY_BYTES });
-        }
-        let key = entry_key(group, record.index);
-        entries.insert(&key[..], encode_entry(&key, record).as_slice()).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn remove(entries: &mut Entries<'_>, group: u64, first: u64, last: u64) -> Result<(), StoreError> {
-    if first > last {
-        return Ok(());
-    }
-    let (from, to) = (entry_key(group, first), entry_key(group, last));
-    entries.retain_in::<&[u8], _>(&from[..]..=&to[..], |_, _| false).map_err(failed)
-}
-
 /// Creates the tables if they aren't there, and reads the heads of the logs.
 fn begin(transaction: &WriteTransaction) -> Result<BTreeMap<u64, GroupLog>, StoreError> {
-    let table_error = |error| engine::table_error("open", FILE, error);
+    let table_error = |error| engine::failed("open", FILE, error);
     let mut heads = transaction.open_table(HEADS).map_err(table_error)?;
     check_format(&mut heads)?;
     let entries = transaction.open_table(ENTRIES).map_err(table_error)?;
@@ -295,23 +235,13 @@ fn check_format(heads: &mut Entries<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn failed(error: StorageError) -> StoreError {
-    engine::storage_error("write", FILE, error)
-}
-
 fn corrupt(table: &'static str, key: &[u8], why: &str) -> StoreError {
     let key = splitjob_core::key::text::encode(key);
     StoreError::Corrupt { name: FILE.to_owned(), table, key, why: why.to_owned() }
 }
 
-const ENTRIES: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("entries");
-const HEADS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("heads");
 const FORMAT_KEY: &[u8] = b"format";
 /// Of the file: its tables, keys and records.
 const FORMAT: u32 = 1;
-/// The file of all logs of a node.
-const FILE: &str = "raft-logs.redb";
 /// Entries that are read from the disk are old ones, for a replica that lags: they needn't stay in memory.
 const CACHE_BYTES: usize = 16 << 20;
-/// An entry carries a message of the wire, with what belongs to it.
-const MAX_ENTRY_BYTES: usize = MAX_VALUE_BYTES + (1 << 20);
