@@ -5,7 +5,7 @@
 
 use super::errand::{End, Failure};
 use super::lead::Means;
-use super::plan::{Ended, Expiry, Moves, Plan, failure};
+use super::plan::{Ended, Expiry, Moves, Plan, RETRY_AFTER_MS, failure};
 use super::question::Question;
 use super::txn_part::{Stamp, TxnPart, by_group, keys_of};
 use crate::api::{ClientResponse, NodeError};
@@ -25,6 +25,8 @@ pub(super) struct Transact {
     mutations: Vec<Mutation>,
     participants: Vec<Participant>,
     commit_ts: Timestamp,
+    /// What the rollback of the primary must name: another attempt may have locked it (X1).
+    rollback_ts: Timestamp,
     expires_at_ms: u64,
     stage: Stage,
     /// Something was asked that commits it, and whose answer is not known.
@@ -59,6 +61,7 @@ impl Transact {
             mutations,
             participants,
             commit_ts: Timestamp::ZERO,
+            rollback_ts: Timestamp::ZERO,
             expires_at_ms: 0,
             stage: Stage::Clearing,
             may_have_committed: false,
@@ -68,13 +71,14 @@ impl Transact {
 
     fn start(&mut self, means: &mut Means<'_, '_>) -> Moves {
         self.commit_ts = means.stamp_above(self.txn.start_ts);
+        self.rollback_ts = self.commit_ts;
         let keys = self.mutations.iter().map(|mutation| &mutation.key).collect();
         if by_group(means.desk.routes(), keys).len() > 1 {
             return self.prepare(means);
         }
         self.stage = Stage::OnePhase;
         let action = TxnAction::OnePhase { mutations: self.mutations.clone() };
-        Moves::ask(self.part(action, Stamp::Replaceable))
+        Moves::ask(self.part(self.commit_ts, action, Stamp::Replaceable))
     }
 
     fn prepare(&mut self, means: &Means<'_, '_>) -> Moves {
@@ -83,9 +87,9 @@ impl Transact {
         self.go_on()
     }
 
-    fn part(&self, action: TxnAction, stamp: Stamp) -> Question {
+    fn part(&self, commit_ts: Timestamp, action: TxnAction, stamp: Stamp) -> Question {
         let gives_way = matches!(action, TxnAction::Prepare { .. });
-        Question::Txn(TxnPart { txn: self.txn.clone(), commit_ts: self.commit_ts, action, stamp, gives_way })
+        Question::Txn(TxnPart { txn: self.txn.clone(), commit_ts, action, stamp, gives_way })
     }
 
     /// What may be asked next, as one question: it falls into parts by the groups that own the keys.
@@ -101,16 +105,21 @@ impl Transact {
             TxnStep::Commit => TxnAction::Commit { keys: self.keys(indices) },
             TxnStep::Abort => TxnAction::Abort { keys: self.keys(indices) },
         };
-        let decides = self.stage != Stage::Following;
-        match step {
-            TxnStep::Commit if decides => {
-                self.stage = Stage::Committing;
-                self.may_have_committed = true;
+        let mut commit_ts = self.commit_ts;
+        if self.stage != Stage::Following {
+            match step {
+                TxnStep::Prepare => {}
+                TxnStep::Commit => {
+                    self.stage = Stage::Committing;
+                    self.may_have_committed = true;
+                }
+                TxnStep::Abort => {
+                    self.stage = Stage::RollingBack;
+                    commit_ts = self.rollback_ts;
+                }
             }
-            TxnStep::Abort if decides => self.stage = Stage::RollingBack,
-            TxnStep::Prepare | TxnStep::Commit | TxnStep::Abort => {}
         }
-        Moves::ask(self.part(action, Stamp::Fixed))
+        Moves::ask(self.part(commit_ts, action, Stamp::Fixed))
     }
 
     fn keys(&self, indices: impl Iterator<Item = usize>) -> Vec<RawKey> {
@@ -166,7 +175,9 @@ impl Transact {
                 self.may_have_committed |= in_doubt;
                 self.prepare(means)
             }
-            End::Failed(failure) if !in_doubt && !is_of_another_attempt(&failure) => Moves::reply(Err(failure.into())),
+            End::Failed(failure) if !in_doubt && !is_of_another_attempt(&failure) => {
+                Moves::reply(Err(refused(failure)))
+            }
             end @ (End::Done(_) | End::Failed(_)) => {
                 self.may_have_committed |= in_doubt;
                 self.give_up(failure(end))
@@ -219,10 +230,9 @@ impl Transact {
             return self.committed(commit_ts);
         }
         if let Rejection::CommitTimestampChanged { prepared } = refusal
-            && prepared != self.commit_ts
+            && prepared != self.rollback_ts
         {
-            // Another attempt has locked the primary: the rollback must name the timestamp of that lock (X1).
-            self.commit_ts = prepared;
+            self.rollback_ts = prepared;
             return self.go_on();
         }
         let reason = self.reason();
@@ -230,7 +240,7 @@ impl Transact {
             NodeError::Unknown { why: format!("{reason}; and then: {refusal}") }
         } else {
             // Nothing was asked that could commit it: its locks, if it has any, are left to resolvers.
-            NodeError::Rejected(reason)
+            undecided(&reason)
         }))
     }
 
@@ -252,7 +262,7 @@ impl Plan for Transact {
         let Question::Txn(part) = question else {
             return match end {
                 End::Done(_) => self.start(means),
-                end @ (End::Failed(_) | End::Divided) => Moves::reply(Err(failure(end).into())),
+                end @ (End::Failed(_) | End::Divided) => Moves::reply(Err(refused(failure(end)))),
             };
         };
         match self.stage {
@@ -276,6 +286,33 @@ impl Plan for Transact {
         };
         Moves::reply_and_ask(Err(error), moves.ask)
     }
+}
+
+/// What a client is told when a transaction that holds nothing was refused.
+///
+/// It may have asked before, and that attempt may still be under way: only what is refused for ever is a rejection.
+fn refused(failure: Failure) -> NodeError {
+    match failure {
+        Failure::Rejected(rejection) if !is_for_ever(&rejection) => undecided(&rejection),
+        failure @ (Failure::Rejected(_) | Failure::CatalogRejected(_) | Failure::Unknown(_)) => failure.into(),
+    }
+}
+
+fn undecided(rejection: &Rejection) -> NodeError {
+    NodeError::Unavailable { what: rejection.to_string(), retry_after_ms: RETRY_AFTER_MS }
+}
+
+/// Whether no attempt at the transaction can commit any more, or ever could.
+fn is_for_ever(rejection: &Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::WriteConflict { .. }
+            | Rejection::TxnRolledBack
+            | Rejection::CommitBeforeStart { .. }
+            | Rejection::PrimaryMissing { .. }
+            | Rejection::ControlNamespace { .. }
+            | Rejection::TimestampTooHigh { .. }
+    )
 }
 
 fn committed_at(rejection: &Rejection) -> Option<Timestamp> {
