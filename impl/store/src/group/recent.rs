@@ -71,3 +71,39 @@ impl Recent {
 pub const RECENT_ENTRIES: usize = 1 << 18;
 /// A window with more rows is walked through like the rest.
 const WINDOW_ENTRIES: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ts(raw: u64) -> Timestamp {
+        Timestamp::from_raw(raw)
+    }
+
+    #[test]
+    fn what_the_index_forgets_it_doesnt_claim_to_cover() {
+        let mut recent = Recent::beginning_at(ts(5));
+        let last = 5 + RECENT_ENTRIES as u64 + 10;
+        (6..=last).for_each(|at| recent.put(b"k", ts(at)));
+        assert_eq!((recent.covers_after(), recent.rows.len()), (ts(15), RECENT_ENTRIES));
+        assert_eq!(recent.window(Window { after: ts(14), through: ts(20) }), None);
+        let rows = recent.window(Window { after: ts(15), through: ts(20) }).expect("it is covered");
+        assert_eq!(rows.len(), 5);
+    }
+
+    #[test]
+    fn a_window_of_too_many_rows_is_left_to_a_walk() {
+        let mut recent = Recent::beginning_at(Timestamp::ZERO);
+        (1..=WINDOW_ENTRIES as u64 + 1).for_each(|at| recent.put(b"k", ts(at)));
+        assert_eq!(recent.window(Window { after: ts(0), through: Timestamp::MAX }), None);
+        assert!(recent.window(Window { after: ts(1), through: Timestamp::MAX }).is_some());
+    }
+
+    #[test]
+    fn versions_that_come_late_are_known_unless_the_index_begins_above_them() {
+        let mut recent = Recent::beginning_at(ts(5));
+        [9, 3, 7].into_iter().for_each(|at| recent.put(b"k", ts(at)));
+        let rows = recent.window(Window { after: ts(5), through: Timestamp::MAX }).expect("it is covered");
+        assert_eq!(rows.iter().map(|(_, Reverse(at))| at.raw()).collect::<Vec<_>>(), [9, 7]);
+    }
+}

@@ -32,6 +32,9 @@ pub type Record = (Vec<u8>, Vec<u8>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// It may be taken back, together with all since the last durable one: the log is the write-ahead log.
+    ///
+    /// Pages of the last durable commit aren't used again until the next one, so that the file grows with what is
+    /// rewritten between the two: whoever commits bounds that.
     Buffered,
     /// It stays, and so do those before it.
     Durable,
