@@ -192,12 +192,17 @@ impl RaftGroup {
     }
 
     /// What is to be done now. Changes of the log go into the batch, which must be durable before the rest is done.
-    pub(crate) fn ready(&mut self, batch: &mut LogBatch) -> RaftReady {
+    ///
+    /// A snapshot that Raft takes is one that has `arrived`: the position that it reaches and the generation of its file.
+    /// The log begins there, before anything that follows it is appended.
+    pub(crate) fn ready(&mut self, batch: &mut LogBatch, arrived: Option<(LogPosition, u64)>) -> RaftReady {
         assert!(self.pending.is_none(), "a turn ends with advance");
         let mut ready = self.raw.ready();
         let mut turn = RaftReady::default();
         if !ready.snapshot().is_empty() {
             turn.install = Some(meta_from_library(ready.snapshot()));
+            let (at, generation) = arrived.expect("Raft is told of a snapshot only when its contents are here");
+            batch.reset(self.group.0, at, generation);
         }
         if !ready.entries().is_empty() {
             let records = ready.entries().iter().map(record_from_library).collect();

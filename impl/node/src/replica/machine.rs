@@ -2,8 +2,11 @@
 
 use splitjob_core::catalog::{Catalog, CatalogOutcome, CatalogRejection};
 use splitjob_core::gate::Gates;
-use splitjob_core::group::{ApplyContext, Group, Outcome, Rejection};
+use splitjob_core::group::{ApplyContext, Group, GroupCommand, Outcome, Rejection};
 use splitjob_core::id::{CatalogVersion, GroupId};
+use splitjob_core::key::RawInterval;
+use splitjob_core::store::VersionReader;
+use splitjob_core::timestamp::Timestamp;
 use splitjob_store::{Checkpoint, Disk, Durability, GroupStore, LogPosition};
 use splitjob_wire::entry::{decode_catalog_command, decode_group_command};
 use splitjob_wire::peer::Configuration;
@@ -133,14 +136,15 @@ impl Machine {
         Ok(Opened { machine, applied: first.applied, configuration: first.configuration.clone() })
     }
 
-    /// Applies an entry's data.
+    /// Applies an entry's data; says at which timestamp a transaction that it prepares will commit.
     ///
     /// # Errors
     /// The entry can't be read, or the store is damaged: the replica must stop before it acknowledges anything (V2).
-    pub(crate) fn apply(&mut self, data: &[u8]) -> Result<Applied, String> {
+    pub(crate) fn apply(&mut self, data: &[u8]) -> Result<(Applied, Timestamp), String> {
         if data.is_empty() {
-            return Ok(Applied::Nothing);
+            return Ok((Applied::Nothing, Timestamp::ZERO));
         }
+        let mut prepared = Timestamp::ZERO;
         let applied = match self {
             Machine::Catalog(machine) => {
                 let command = decode_catalog_command(data).map_err(text)?;
@@ -148,12 +152,15 @@ impl Machine {
             }
             Machine::Data(group) => {
                 let command = decode_group_command(data).map_err(text)?;
+                if let GroupCommand::Txn(txn) = &command {
+                    prepared = txn.commit_ts;
+                }
                 Applied::Group(group.apply(&command, &ApplyContext::production()))
             }
         };
         match self.store().fault() {
             Some(fault) => Err(text(fault)),
-            None => Ok(applied),
+            None => Ok((applied, prepared)),
         }
     }
 
@@ -186,6 +193,12 @@ impl Machine {
             Machine::Catalog(machine) => &mut machine.store,
             Machine::Data(group) => group.store_mut(),
         }
+    }
+
+    /// The greatest timestamp at which a lock may still become a version.
+    pub(crate) fn newest_lock(&self) -> Timestamp {
+        let locks = self.store().locks(&RawInterval::all());
+        locks.map(|(_, lock)| lock.commit_ts).fold(Timestamp::ZERO, Ord::max)
     }
 
     /// The data group, if it is one.

@@ -159,7 +159,8 @@ impl Replica {
             configuration: configuration.clone(),
         };
         let raft = RaftGroup::open(raft_options, options.log, &stored).map_err(|error| error.to_string())?;
-        Ok(Replica {
+        let newest_lock = machine.newest_lock();
+        let mut replica = Replica {
             group: options.group,
             me: options.me,
             disk: options.disk,
@@ -187,7 +188,16 @@ impl Replica {
             arrived: None,
             housekeeping: housekeeping::Schedule::default(),
             stopped: None,
-        })
+        };
+        replica.observe(newest_lock);
+        Ok(replica)
+    }
+
+    /// The replica's clock goes on above what a lock here will become: its transaction may be committed elsewhere and
+    /// acknowledged, and a read of the newest value must then meet the lock (T4, X5).
+    fn observe(&mut self, ts: Timestamp) {
+        // The greatest timestamp is above every ceiling: no lock has it.
+        let _ = self.clock.observe(ts);
     }
 
     /// A message of another replica of the group.

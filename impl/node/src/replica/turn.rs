@@ -42,12 +42,8 @@ impl Replica {
         if !self.raft.has_ready() {
             return None;
         }
-        let ready = self.raft.ready(batch);
-        if ready.install.is_some() {
-            let arrived = self.arrived.as_ref().expect("Raft is told of a snapshot only when its contents are here");
-            batch.reset(self.group.0, arrived.at, arrived.generation);
-        }
-        Some(ready)
+        let arrived = self.arrived.as_ref().map(|arrived| (arrived.at, arrived.generation));
+        Some(self.raft.ready(batch, arrived))
     }
 
     /// Ends a turn whose log changes are durable.
@@ -116,7 +112,8 @@ impl Replica {
             answers.replies.push((caller, if is_its_own { Ok(Answer::Done) } else { Err(self.not_leader()) }));
             return Ok(());
         }
-        let applied = self.machine.apply(&entry.data)?;
+        let (applied, prepared) = self.machine.apply(&entry.data)?;
+        self.observe(prepared);
         turn.catalog_changed |= matches!(applied, Applied::Catalog(Ok(_)));
         self.note_bound(entry, &applied, answers);
         if let Applied::Group(Ok(Outcome::Collected { next, .. })) = &applied {
@@ -207,6 +204,7 @@ impl Replica {
                 self.durable = opened.applied;
                 self.durable_at_ms = now.elapsed_ms;
                 self.generation = generation;
+                self.observe(self.machine.newest_lock());
                 self.raft.installed(at);
                 turn.catalog_changed |= self.machine.catalog().is_some();
                 if let Err(error) = self.disk.remove(&old) {

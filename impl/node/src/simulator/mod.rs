@@ -125,8 +125,9 @@ impl Simulation {
     pub fn crash(&mut self, id: NodeId) {
         let seed = self.random.next();
         let host = self.hosts.get_mut(&id).expect("the node is a member");
-        host.node = None;
+        // Power fails first: a store that is closed in good order makes durable what it holds.
         host.disk.crash(seed);
+        host.node = None;
     }
 
     /// The disk of a node.
