@@ -129,9 +129,9 @@ pub(crate) fn run(job: Job) -> anyhow::Result<Conclusion> {
         Job::Show(one) => admin(&one.at, AdminRequest::Job(JobId(one.id)), |out, response| {
             let AdminResponse::Job(view) = response else { return Ok(Conclusion::Incomplete) };
             if one.at.json {
-                out.line(job_json(&view, None))?
+                out.line(job_json(&view, None))?;
             } else {
-                out.line(line(&view))?
+                out.line(line(&view))?;
             }
             Ok(Conclusion::Holds)
         }),

@@ -20,6 +20,7 @@ pub struct RequestId(pub u64);
 
 /// What happens to a node.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most inputs are messages: a box for each would be the cost")]
 pub enum Input {
     /// Time has passed; to be given at least every [`TICK_MS`].
     Tick,
@@ -53,6 +54,7 @@ pub enum Input {
 
 /// What a node wants done. Everything it says is durable by then.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most outputs are messages: a box for each would be the cost")]
 pub enum Output {
     /// Send a message; it may get lost.
     Send {

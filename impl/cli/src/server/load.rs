@@ -138,6 +138,7 @@ struct Worker {
     written: u64,
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     MovedWrite,
     OtherWrite,

@@ -141,14 +141,9 @@ mod tests {
         let content = Content::Put { value: b"secret".to_vec(), expire_at: Timestamp::ZERO };
         let lock = Lock { txn: txn.clone(), commit_ts: Timestamp::from_raw(9), expires_at_ms: 100, content };
         let locked = Rejection::KeyLocked { key: "k".into(), lock: Box::new(lock) };
-        match round_trip(&NodeError::Rejected(Box::new(locked))) {
-            NodeError::Rejected(told) => match *told {
-                Rejection::KeyLocked { key, lock } => {
-                    assert_eq!((key, lock.txn, lock.content), (RawKey::from("k"), txn, Content::Tombstone));
-                }
-                other => panic!("it was told as {other}"),
-            },
-            other => panic!("it was told as {other}"),
-        }
+        let told = round_trip(&NodeError::Rejected(Box::new(locked)));
+        let NodeError::Rejected(rejection) = &told else { panic!("it was told as {told}") };
+        let Rejection::KeyLocked { key, lock } = &**rejection else { panic!("it was told as {rejection}") };
+        assert_eq!((key, &lock.txn, &lock.content), (&RawKey::from("k"), &txn, &Content::Tombstone));
     }
 }

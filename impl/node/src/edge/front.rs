@@ -31,10 +31,10 @@ impl Front {
 
     /// Asks this node as an operator.
     pub(super) async fn ask_admin(&self, request: AdminRequest) -> Result<AdminResponse, NodeError> {
-        match self.handle.ask(ClientRequest::Admin(request)).await? {
-            ClientResponse::Admin(response) => Ok(response),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Admin(response) = self.handle.ask(ClientRequest::Admin(request)).await? else {
+            return Err(misfit());
+        };
+        Ok(response)
     }
 
     /// Looks at this node.
@@ -44,34 +44,28 @@ impl Front {
 
     /// The routes, as this node knows them.
     pub(super) async fn routes(&self) -> Result<(CatalogVersion, Vec<Route>), NodeError> {
-        match self.ask_admin(AdminRequest::Routes).await? {
-            AdminResponse::Routes { version, routes } => Ok((version, routes)),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Routes { version, routes } = self.ask_admin(AdminRequest::Routes).await? else {
+            return Err(misfit());
+        };
+        Ok((version, routes))
     }
 
     /// What this node knows of the cluster.
     pub(super) async fn status(&self) -> Result<ClusterStatus, NodeError> {
-        match self.ask_admin(AdminRequest::Status).await? {
-            AdminResponse::Status(status) => Ok(status),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Status(status) = self.ask_admin(AdminRequest::Status).await? else { return Err(misfit()) };
+        Ok(status)
     }
 
     /// One job.
     pub(super) async fn job(&self, job: JobId) -> Result<JobView, NodeError> {
-        match self.ask_admin(AdminRequest::Job(job)).await? {
-            AdminResponse::Job(view) => Ok(*view),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Job(view) = self.ask_admin(AdminRequest::Job(job)).await? else { return Err(misfit()) };
+        Ok(*view)
     }
 
     /// Jobs, newest first.
     pub(super) async fn jobs(&self) -> Result<Vec<JobView>, NodeError> {
-        match self.ask_admin(AdminRequest::Jobs).await? {
-            AdminResponse::Jobs(jobs) => Ok(jobs),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Jobs(jobs) = self.ask_admin(AdminRequest::Jobs).await? else { return Err(misfit()) };
+        Ok(jobs)
     }
 
     /// What a job waits for, by the node that drives it: this one, or the one that it forwards to. A question that was
@@ -79,16 +73,11 @@ impl Front {
     pub(super) async fn explain(&self, job: JobId, was_forwarded: bool) -> Result<Explanation, NodeError> {
         let request = AdminRequest::Explain(job);
         let response = match self.driver().await?.filter(|_| !was_forwarded) {
-            Some(driver) => match driver.ask(ClientRequest::Admin(request)).await? {
-                ClientResponse::Admin(response) => response,
-                other => return Err(misfit(&other)),
-            },
-            None => self.ask_admin(request).await?,
+            Some(driver) => driver.ask(ClientRequest::Admin(request)).await?,
+            None => self.handle.ask(ClientRequest::Admin(request)).await?,
         };
-        match response {
-            AdminResponse::Explanation(explanation) => Ok(*explanation),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Admin(AdminResponse::Explanation(explanation)) = response else { return Err(misfit()) };
+        Ok(*explanation)
     }
 
     /// The node that drives the jobs, if it is another one.
@@ -100,7 +89,7 @@ impl Front {
     }
 }
 
-/// An answer to another question: the node would be wrong, and the client must not be told that nothing happened.
-pub(super) fn misfit(answer: &impl std::fmt::Debug) -> NodeError {
-    NodeError::Unknown { why: format!("the answer doesn't fit the question: {answer:?}") }
+/// An answer to another question. The node would be wrong, and whoever asked mustn't hear that nothing was changed.
+pub(super) fn misfit() -> NodeError {
+    NodeError::Unknown { why: "the node's answer doesn't fit the question".to_owned() }
 }

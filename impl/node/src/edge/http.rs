@@ -193,7 +193,7 @@ fn metrics_text(glance: &Glance) -> String {
     }
     let version = ConstGauge::new(signed(glance.status.catalog_version.0));
     registry.register("catalog_version", "The catalog version that the node knows", version);
-    let of_groups: [(&str, &str, fn(&GroupView) -> u64); 5] = [
+    let of_groups: [OfGroups; 5] = [
         ("applied_index", "The last entry applied", |view| view.applied),
         ("committed_index", "The last entry committed", |view| view.committed),
         ("term", "The term", |view| view.term),
@@ -216,6 +216,9 @@ fn metrics_text(glance: &Glance) -> String {
     encode(&mut text, &registry).expect("writing to a string never fails");
     text
 }
+
+/// A metric of each group: its name, what it is, and its value.
+type OfGroups = (&'static str, &'static str, fn(&GroupView) -> u64);
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -25,7 +25,7 @@ use runtime::{HostClock, Running};
 use services::TransactionalKvService;
 use services::{AdminService, DistributionService, Doorman, InternalService, Operators, RawKvService};
 use splitjob_core::id::NodeId;
-use splitjob_store::{FileDisk, StoreError};
+use splitjob_store::{Disk, FileDisk, StoreError};
 use splitjob_wire::proto::admin_server::AdminServer;
 use splitjob_wire::proto::distribution_server::DistributionServer;
 use splitjob_wire::proto::internal_server::InternalServer;
@@ -124,7 +124,7 @@ impl Server {
             settings.addresses()?.into_iter().filter(|(node, _)| *node != config.node).collect();
         let (transport, waiting) = Transport::new(others.keys().copied());
         let me = config.node;
-        let node = Node::open(config, Arc::new(disk), clock.read())?;
+        let node = Node::open(config, &(Arc::new(disk) as Arc<dyn Disk>), clock.read())?;
         let running = Running::start(node, clock, Box::new(transport))
             .map_err(|error| ServeError::Thread { why: error.to_string() })?;
         let handle = running.handle();

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 /// What the rest of the process says to the node's thread.
 enum Said {
-    Input(Input),
+    Input(Box<Input>),
     Ask(Box<ClientRequest>, oneshot::Sender<Result<ClientResponse, NodeError>>),
     Look(oneshot::Sender<Glance>),
     Stop,
@@ -69,7 +69,7 @@ impl Handle {
 
     /// Gives the node what happens; drops it if the node is overrun, as a network would.
     pub fn give(&self, input: Input) {
-        let _ = self.say(Said::Input(input));
+        let _ = self.say(Said::Input(Box::new(input)));
     }
 
     /// Looks at the node.
@@ -233,7 +233,7 @@ impl Life {
     fn take(&mut self, said: Said) -> bool {
         let now = self.clock.read();
         match said {
-            Said::Input(input) => self.node.step(now, input),
+            Said::Input(input) => self.node.step(now, *input),
             Said::Ask(_, sender) if self.asked.len() >= MOST_ASKED => {
                 let _ = sender.send(Err(overrun()));
             }
@@ -295,7 +295,7 @@ impl Worker {
             for (id, work) in taken {
                 let result = work.run();
                 // Unlike a message, a result isn't asked for again: it waits for its place.
-                if handle.said.send(Said::Input(Input::Worked { id, result })).is_err() {
+                if handle.said.send(Said::Input(Box::new(Input::Worked { id, result }))).is_err() {
                     return;
                 }
             }

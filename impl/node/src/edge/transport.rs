@@ -1,7 +1,7 @@
 //! Messages to other nodes: to each one gRPC stream, kept open for as long as the node lives.
 //!
-//! A message is dropped where its queue is full, while the connection is down, and when it breaks: nothing relies on any
-//! one of them (A2).
+//! A message is dropped where its queue is full, when the connection breaks, and while there is none: nothing relies on
+//! any one of them (A2). The node hears of the last two, so that whoever waits for an answer needn't wait in vain.
 
 use super::cut::Cut;
 use super::runtime::{Handle, Peers};
@@ -103,32 +103,33 @@ impl Link {
                 Down::Unconnected(why) => {
                     tracing::debug!(to = %self.to, why, "no connection to a node");
                     pause = (pause * 2).min(MOST_PAUSE);
+                    if self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                        self.tell();
+                    }
                 }
                 Down::Broken(since, why) => {
                     tracing::info!(to = %self.to, why, "the connection to a node broke");
                     // One that is refused as soon as it is made is no better than none.
                     pause = if since.elapsed() > MOST_PAUSE { LEAST_PAUSE } else { (pause * 2).min(MOST_PAUSE) };
+                    self.tell();
                 }
             }
-            self.tell();
             tokio::time::sleep(pause).await;
-            // What is old by now would only be refused as such.
-            while self.queue.try_recv().is_ok() {}
-            if self.queue.is_closed() {
-                return;
-            }
         }
     }
 
-    /// Tells the node that the other one can't be reached, at most once in a while.
+    /// Drops what waits, and tells the node that the other one can't be reached. What comes after that waits for the next
+    /// connection, or for the next word like this one: a question is never lost without a word.
     fn tell(&mut self) {
-        if self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-            self.told_at = Some(Instant::now());
-            self.handle.give(Input::Unreachable { node: self.to });
-        }
+        while self.queue.try_recv().is_ok() {}
+        self.told_at = Some(Instant::now());
+        self.handle.give(Input::Unreachable { node: self.to });
     }
 
     async fn try_carry(&mut self) -> Down {
+        if self.queue.is_closed() {
+            return Down::Over;
+        }
         if self.is_cut() {
             return Down::Unconnected("the link is cut".to_owned());
         }

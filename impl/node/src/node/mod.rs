@@ -120,14 +120,14 @@ impl Node {
     ///
     /// # Errors
     /// An [`OpenError`].
-    pub fn open(config: NodeConfig, disk: Arc<dyn Disk>, now: Now) -> Result<Node, OpenError> {
+    pub fn open(config: NodeConfig, disk: &Arc<dyn Disk>, now: Now) -> Result<Node, OpenError> {
         config.check()?;
         let log = LogStore::open(disk.as_ref())
             .map_err(|error| OpenError::Disk { what: "the Raft logs".to_owned(), why: error.to_string() })?;
         let log = Arc::new(log);
         let mut replicas = BTreeMap::new();
         for group in std::iter::once(DEFAULT_GROUP).chain(config.data_groups.iter().copied()) {
-            let options = replica_options(&config, group, &disk, &log);
+            let options = replica_options(&config, group, disk, &log);
             let replica = Replica::open(options, now)
                 .map_err(|why| OpenError::Disk { what: format!("the replica of group {group}"), why })?;
             replicas.insert(group, replica);

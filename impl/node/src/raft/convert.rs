@@ -118,13 +118,13 @@ fn entry_type(kind: u32) -> Result<EntryType, ConvertError> {
     KINDS.into_iter().find(|known| *known as u32 == kind).ok_or(ConvertError::EntryKind { kind })
 }
 
-fn entry_from_library(entry: Entry) -> LogEntry {
+pub(crate) fn entry_from_library(entry: Entry) -> LogEntry {
     LogEntry {
         kind: entry.get_entry_type() as u32,
         term: entry.term,
         index: entry.index,
-        data: entry.data.to_vec(),
-        context: entry.context.to_vec(),
+        data: entry.data.into(),
+        context: entry.context.into(),
     }
 }
 

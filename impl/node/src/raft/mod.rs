@@ -8,10 +8,10 @@ mod view;
 
 use crate::simulator::mix;
 use convert::{
-    change_from_entry, change_to_library, conf_state, configuration, from_library, meta_from_library,
-    record_from_library, to_library,
+    change_from_entry, change_to_library, conf_state, configuration, entry_from_library, from_library,
+    meta_from_library, record_from_library, to_library,
 };
-use raft::eraftpb::{ConfChangeV2, ConfState, Entry, EntryType, HardState, MessageType};
+use raft::eraftpb::{ConfChangeV2, ConfState, EntryType, HardState, MessageType};
 use raft::{Config, RawNode, ReadOnlyOption, SnapshotStatus, StateRole};
 use splitjob_core::id::{GroupId, VoterId};
 use splitjob_store::{GroupLog, LogBatch, LogPosition, LogStore};
@@ -77,8 +77,8 @@ impl RaftGroup {
     ///
     /// # Errors
     /// [`RaftError::Broken`] if log and state machine don't fit together; the library itself would panic.
-    pub(crate) fn open(options: RaftOptions, log: SharedLog, stored: &GroupLog) -> Result<RaftGroup, RaftError> {
-        check_fit(&options, stored)?;
+    pub(crate) fn open(options: &RaftOptions, log: SharedLog, stored: &GroupLog) -> Result<RaftGroup, RaftError> {
+        check_fit(options, stored)?;
         let view = LogView::new(options.group, log, stored, conf_state(&options.configuration), options.applied.index);
         let config = Config {
             id: options.me.0,
@@ -214,7 +214,7 @@ impl RaftGroup {
         }
         turn.messages.extend(ready.take_messages().into_iter().map(from_library));
         turn.messages.extend(ready.take_persisted_messages().into_iter().map(from_library));
-        turn.committed.extend(ready.take_committed_entries().into_iter().map(entry));
+        turn.committed.extend(ready.take_committed_entries().into_iter().map(entry_from_library));
         turn.reads.extend(ready.take_read_states().into_iter().filter_map(|state| {
             let context: [u8; 8] = state.request_ctx.as_slice().try_into().ok()?;
             Some((u64::from_be_bytes(context), state.index))
@@ -240,7 +240,7 @@ impl RaftGroup {
             batch.set_hard_state(self.group.0, stored_hard_state(&self.raw.raft.hard_state()));
         }
         turn.messages.extend(light.take_messages().into_iter().map(from_library));
-        turn.committed.extend(light.take_committed_entries().into_iter().map(entry));
+        turn.committed.extend(light.take_committed_entries().into_iter().map(entry_from_library));
         turn
     }
 
@@ -350,16 +350,6 @@ fn broken(error: impl std::fmt::Display) -> RaftError {
 
 fn stored_hard_state(from: &HardState) -> splitjob_store::HardState {
     splitjob_store::HardState { term: from.term, vote: from.vote, commit: from.commit }
-}
-
-fn entry(from: Entry) -> LogEntry {
-    LogEntry {
-        kind: from.get_entry_type() as u32,
-        term: from.term,
-        index: from.index,
-        data: from.data.to_vec(),
-        context: from.context.to_vec(),
-    }
 }
 
 /// Ticks without a leader before an election, at least; at most twice as many.

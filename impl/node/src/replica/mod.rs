@@ -158,7 +158,7 @@ impl Replica {
             applied,
             configuration: configuration.clone(),
         };
-        let raft = RaftGroup::open(raft_options, options.log, &stored).map_err(|error| error.to_string())?;
+        let raft = RaftGroup::open(&raft_options, options.log, &stored).map_err(|error| error.to_string())?;
         let newest_lock = machine.newest_lock();
         let mut replica = Replica {
             group: options.group,

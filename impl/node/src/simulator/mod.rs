@@ -68,6 +68,7 @@ struct Host {
     life: u64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "most events are messages")]
 enum Event {
     Wake { node: NodeId, life: u64 },
     Deliver { from: NodeId, to: NodeId, message: PeerMessage },
@@ -114,7 +115,7 @@ impl Simulation {
         let config = NodeConfig { node: id, seed, ..self.config.clone() };
         let disk: Arc<dyn Disk> = Arc::new(host.disk.clone());
         let now = now_of(self.now_us, host.started_us, id, &self.faults);
-        host.node = Some(Node::open(config, disk, now)?);
+        host.node = Some(Node::open(config, &disk, now)?);
         host.life += 1;
         let life = host.life;
         self.schedule(0, Event::Wake { node: id, life });

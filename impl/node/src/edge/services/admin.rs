@@ -80,10 +80,10 @@ impl AdminService {
         &self,
         request: proto::StartSplitMigrationRequest,
     ) -> Result<proto::DryRunSplitMigrationResponse, NodeError> {
-        match self.front.ask_admin(start_job(request, true)?).await? {
-            AdminResponse::Plan(plan) => Ok(plan_message(&plan)),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Plan(plan) = self.front.ask_admin(start_job(request, true)?).await? else {
+            return Err(misfit());
+        };
+        Ok(plan_message(&plan))
     }
 
     async fn change_voters(
@@ -107,9 +107,7 @@ impl AdminService {
     }
 
     async fn order(&self, order: AdminRequest) -> Result<(), NodeError> {
-        match self.front.ask_admin(order).await? {
-            AdminResponse::Done => Ok(()),
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Done = self.front.ask_admin(order).await? else { return Err(misfit()) };
+        Ok(())
     }
 }

@@ -181,10 +181,7 @@ impl DistributionService {
             route: RouteId(request.route_id),
             at: at.clone(),
         };
-        let version = match self.front.ask_admin(order).await? {
-            AdminResponse::Split(version) => version,
-            other => return Err(misfit(&other)),
-        };
+        let AdminResponse::Split(version) = self.front.ask_admin(order).await? else { return Err(misfit()) };
         // The range is split: whatever can't be learnt of its parts is left out, and is no error.
         let routes = self.routes_over(KeyRange::all(), version).await.map(|(_, routes)| routes).unwrap_or_default();
         let left = routes.iter().find(|route| route.range.end() == Some(&at));
@@ -201,13 +198,9 @@ impl DistributionService {
         request: proto::StartSplitMigrationRequest,
     ) -> Result<proto::StartSplitMigrationResponse, NodeError> {
         let order = start_job(request, false)?;
-        match self.front.ask_admin(order).await? {
-            AdminResponse::Started(job) => {
-                let version = self.front.routes().await.map(|(version, _)| version).unwrap_or_default();
-                Ok(proto::StartSplitMigrationResponse { catalog_version: version.0, job_id: job.0 })
-            }
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Started(job) = self.front.ask_admin(order).await? else { return Err(misfit()) };
+        let version = self.front.routes().await.map(|(version, _)| version).unwrap_or_default();
+        Ok(proto::StartSplitMigrationResponse { catalog_version: version.0, job_id: job.0 })
     }
 
     async fn list(&self, request: &proto::ListSplitJobsRequest) -> Result<proto::ListSplitJobsResponse, NodeError> {
@@ -231,10 +224,8 @@ impl DistributionService {
 
     /// Gives an order about a job, and shows what has become of the job.
     async fn order(&self, order: AdminRequest, job: JobId) -> Result<JobView, NodeError> {
-        match self.front.ask_admin(order).await? {
-            AdminResponse::Accepted => self.front.job(job).await,
-            other => Err(misfit(&other)),
-        }
+        let AdminResponse::Accepted = self.front.ask_admin(order).await? else { return Err(misfit()) };
+        self.front.job(job).await
     }
 
     /// The routes that meet a range, of at least a version; waits a bounded time for it (C7).

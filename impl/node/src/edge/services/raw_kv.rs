@@ -75,18 +75,18 @@ impl RawKvService {
     async fn write(&self, key: Vec<u8>, content: Content, commit_ts: u64) -> Result<Timestamp, NodeError> {
         let mutation = Mutation { key: RawKey::from(key), content };
         let request = ClientRequest::Write { mutation, commit_ts: some_ts(commit_ts) };
-        match self.front.ask(request).await? {
-            ClientResponse::Written { commit_ts } => Ok(commit_ts),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Written { commit_ts } = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok(commit_ts)
     }
 
     async fn delete_prefix(&self, request: RawDeletePrefixRequest) -> Result<RawDeletePrefixResponse, NodeError> {
-        let request = ClientRequest::DeletePrefix { prefix: RawKey::from(request.prefix) };
-        match self.front.ask(request).await? {
-            ClientResponse::PrefixDeleted { rows } => Ok(RawDeletePrefixResponse { rows }),
-            other => Err(misfit(&other)),
+        // A field that was forgotten is empty too, and would empty every group.
+        if request.prefix.is_empty() {
+            return Err(invalid("an empty prefix would delete every key: name at least one byte"));
         }
+        let request = ClientRequest::DeletePrefix { prefix: RawKey::from(request.prefix) };
+        let ClientResponse::PrefixDeleted { rows } = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok(RawDeletePrefixResponse { rows })
     }
 
     async fn get(&self, request: RawGetRequest) -> Result<RawGetResponse, NodeError> {
@@ -138,19 +138,17 @@ impl RawKvService {
 
     async fn latest(&self, request: RawLatestCommitTsRequest) -> Result<RawLatestCommitTsResponse, NodeError> {
         let routed_by = some_version(request.read_route_version);
-        match self.front.ask(ClientRequest::Latest { key: RawKey::from(request.key), routed_by }).await? {
-            ClientResponse::Newest(ts) => {
-                Ok(RawLatestCommitTsResponse { ts: ts.map_or(0, Timestamp::raw), exists: ts.is_some() })
-            }
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Newest(ts) =
+            self.front.ask(ClientRequest::Latest { key: RawKey::from(request.key), routed_by }).await?
+        else {
+            return Err(misfit());
+        };
+        Ok(RawLatestCommitTsResponse { ts: ts.map_or(0, Timestamp::raw), exists: ts.is_some() })
     }
 
     async fn read(&self, request: ClientRequest) -> Result<(ReadAnswer, Timestamp), NodeError> {
-        match self.front.ask(request).await? {
-            ClientResponse::Rows { answer, read_ts } => Ok((answer, read_ts)),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Rows { answer, read_ts } = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok((answer, read_ts))
     }
 }
 

@@ -57,26 +57,22 @@ impl TransactionalKvService {
     }
 
     async fn begin(&self) -> Result<BeginResponse, NodeError> {
-        match self.front.ask(ClientRequest::Begin).await? {
-            ClientResponse::Begun { start_ts } => Ok(BeginResponse { start_ts: start_ts.raw() }),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Begun { start_ts } = self.front.ask(ClientRequest::Begin).await? else {
+            return Err(misfit());
+        };
+        Ok(BeginResponse { start_ts: start_ts.raw() })
     }
 
     async fn read(&self, request: ReadRequest) -> Result<ReadResponse, NodeError> {
         let read_ts = the_ts("start_ts", request.start_ts)?;
         let request = ClientRequest::Get { key: RawKey::from(request.key), read_ts: Some(read_ts), routed_by: None };
-        match self.front.ask(request).await? {
-            ClientResponse::Rows { answer, .. } => {
-                let row = answer.rows.into_iter().next();
-                Ok(ReadResponse {
-                    exists: row.is_some(),
-                    commit_ts: row.as_ref().map_or(0, |row| row.commit_ts.raw()),
-                    value: row.map(|row| row.value).unwrap_or_default(),
-                })
-            }
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Rows { answer, .. } = self.front.ask(request).await? else { return Err(misfit()) };
+        let row = answer.rows.into_iter().next();
+        Ok(ReadResponse {
+            exists: row.is_some(),
+            commit_ts: row.as_ref().map_or(0, |row| row.commit_ts.raw()),
+            value: row.map(|row| row.value).unwrap_or_default(),
+        })
     }
 
     async fn prepare(&self, request: PrepareRequest) -> Result<PrepareResponse, NodeError> {
@@ -86,10 +82,8 @@ impl TransactionalKvService {
             mutations: mutations(request.mutations)?,
             ttl_ms: if request.ttl_ms == 0 { USUAL_TTL_MS } else { request.ttl_ms },
         };
-        match self.front.ask(request).await? {
-            ClientResponse::Prepared { commit_ts } => Ok(PrepareResponse { commit_ts: commit_ts.raw() }),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Prepared { commit_ts } = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok(PrepareResponse { commit_ts: commit_ts.raw() })
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<CommitResponse, NodeError> {
@@ -98,7 +92,7 @@ impl TransactionalKvService {
             commit_ts: the_ts("commit_ts", request.commit_ts)?,
             keys: keys(request.keys),
         };
-        let commit_ts = committed(self.front.ask(request).await?)?;
+        let commit_ts = committed(&self.front.ask(request).await?)?;
         Ok(CommitResponse { commit_ts: commit_ts.raw() })
     }
 
@@ -108,10 +102,8 @@ impl TransactionalKvService {
             commit_ts: the_ts("commit_ts", request.commit_ts)?,
             keys: keys(request.keys),
         };
-        match self.front.ask(request).await? {
-            ClientResponse::Aborted => Ok(AbortResponse {}),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Aborted = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok(AbortResponse {})
     }
 
     async fn commit_all(&self, request: CommitAllRequest) -> Result<CommitAllResponse, NodeError> {
@@ -119,16 +111,14 @@ impl TransactionalKvService {
             txn: txn(request.primary, request.start_ts)?,
             mutations: mutations(request.mutations)?,
         };
-        let commit_ts = committed(self.front.ask(request).await?)?;
+        let commit_ts = committed(&self.front.ask(request).await?)?;
         Ok(CommitAllResponse { commit_ts: commit_ts.raw() })
     }
 
     async fn status(&self, request: TxnStatusRequest) -> Result<TxnStatusResponse, NodeError> {
         let request = ClientRequest::TxnStatus { txn: txn(request.primary, request.start_ts)? };
-        match self.front.ask(request).await? {
-            ClientResponse::Txn(status) => Ok(txn_state_message(&status)),
-            other => Err(misfit(&other)),
-        }
+        let ClientResponse::Txn(status) = self.front.ask(request).await? else { return Err(misfit()) };
+        Ok(txn_state_message(&status))
     }
 }
 
@@ -140,11 +130,9 @@ fn keys(keys: Vec<Vec<u8>>) -> Vec<RawKey> {
     keys.into_iter().map(RawKey::from).collect()
 }
 
-fn committed(response: ClientResponse) -> Result<Timestamp, NodeError> {
-    match response {
-        ClientResponse::Committed { commit_ts } => Ok(commit_ts),
-        other => Err(misfit(&other)),
-    }
+fn committed(response: &ClientResponse) -> Result<Timestamp, NodeError> {
+    let ClientResponse::Committed { commit_ts } = response else { return Err(misfit()) };
+    Ok(*commit_ts)
 }
 
 /// Others may settle the locks of a client that didn't say otherwise after so many milliseconds.
