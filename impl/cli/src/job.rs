@@ -177,18 +177,19 @@ fn accepted(at: &Where, request: AdminRequest, told: &str) -> anyhow::Result<Con
 }
 
 fn begin(start: &Start) -> anyhow::Result<Conclusion> {
-    let client = start.at.client()?;
     let runtime = crate::serve::runtime()?;
     let route = match start.route {
         Some(route) => RouteId(route),
-        None => match runtime.block_on(splitjob::server::moves::routes(&client)) {
-            Ok(routes) => routes
-                .iter()
-                .find(|route| route.range.contains(&start.key))
-                .map(|route| route.id)
-                .ok_or_else(|| anyhow!("no route has the key {:?}", start.key))?,
-            Err(error) => return Ok(refused(&error)),
-        },
+        None => {
+            match runtime.block_on(async { anyhow::Ok(splitjob::server::moves::routes(&start.at.client()?).await) })? {
+                Ok(routes) => routes
+                    .iter()
+                    .find(|route| route.range.contains(&start.key))
+                    .map(|route| route.id)
+                    .ok_or_else(|| anyhow!("no route has the key {:?}", start.key))?,
+                Err(error) => return Ok(refused(&error)),
+            }
+        }
     };
     let request = AdminRequest::StartJob {
         expected_version: None,
@@ -280,8 +281,8 @@ fn explain(out: &mut Out, explanation: &Explanation) -> io::Result<()> {
 
 /// A line for each change, until the job ends; 1 if it doesn't end in DONE.
 fn watch(one: &One) -> anyhow::Result<Conclusion> {
-    let client = one.at.client()?;
     crate::serve::runtime()?.block_on(async {
+        let client = one.at.client()?;
         let mut out = Out::new();
         let mut last = String::new();
         loop {

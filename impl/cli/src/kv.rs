@@ -42,7 +42,7 @@ pub(crate) struct Where {
 }
 
 impl Where {
-    /// A client of the cluster.
+    /// A client of the cluster; to be made where tasks run.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let tls = match (&self.tls_authority, &self.tls_certificate, &self.tls_key) {
             (Some(authority), Some(certificate), Some(key)) => Some(TlsSettings {
@@ -132,8 +132,8 @@ pub(crate) fn ask(
     request: ClientRequest,
     show: impl FnOnce(&mut Out, ClientResponse) -> std::io::Result<Conclusion>,
 ) -> anyhow::Result<Conclusion> {
-    let client = at.client()?;
-    let response = crate::serve::runtime()?.block_on(client.ask(request));
+    let runtime = crate::serve::runtime()?;
+    let response = runtime.block_on(async { anyhow::Ok(at.client()?.ask(request).await) })?;
     match response {
         Ok(response) => {
             let mut out = Out::new();

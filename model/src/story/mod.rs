@@ -160,6 +160,9 @@ impl<'w> Teller<'w> {
                 ));
             }
         }
+        if let Happening::Looked { migrator, .. } = &happening {
+            changes.push(format!("migrator {migrator} keeps what it saw until it decides"));
+        }
         let phase = phase_of(&after);
         (self.state, self.scene, self.seats) = (next, after, seats);
         StepView {

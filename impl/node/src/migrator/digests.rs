@@ -258,8 +258,8 @@ mod tests {
 
     #[test]
     fn the_first_bracket_that_differs_is_named_with_both_counts() {
-        let compared = compare(&digests(&[(1, 3), (7, 12)]), &digests(&[(1, 3), (7, 11)]));
-        let text = "digests of bracket 7 (ListMeta) differ: source 12 rows, target 11";
+        let compared = compare(&digests(&[(1, 3), (20, 12)]), &digests(&[(1, 3), (20, 11)]));
+        let text = "digests of bracket 20 (ListMeta) differ: source 12 rows, target 11";
         assert_eq!(compared, Compared::Different(text.to_owned()));
     }
 

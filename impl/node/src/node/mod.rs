@@ -22,7 +22,7 @@ use splitjob_core::clock::HybridClock;
 use splitjob_core::id::{GroupId, NodeId, VoterId};
 use splitjob_store::{Disk, LogBatch, LogStore};
 use splitjob_wire::peer::{Answer, CallError, Configuration, PeerMessage};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -46,30 +46,8 @@ pub struct Node {
     carried: Option<LogBatch>,
     /// When each other node was last heard, and whether it can run the protocol.
     heard: BTreeMap<NodeId, Heard>,
-    /// The calls of other nodes that were served lately.
-    served_calls: BTreeMap<NodeId, ServedCalls>,
     tending: tending::Schedule,
     counters: Counters,
-}
-
-/// The calls of one node that have come: each is served once.
-#[derive(Debug, Default)]
-struct ServedCalls {
-    /// Calls below it are too old to be told apart.
-    floor: u64,
-    recent: BTreeSet<u64>,
-}
-
-impl ServedCalls {
-    fn is_first(&mut self, id: u64) -> bool {
-        if id < self.floor || !self.recent.insert(id) {
-            return false;
-        }
-        if self.recent.len() > REMEMBERED_CALLS {
-            self.floor = self.recent.pop_first().map_or(self.floor, |oldest| oldest + 1);
-        }
-        true
-    }
 }
 
 /// The deciding parts.
@@ -150,7 +128,6 @@ impl Node {
             last_work: 0,
             carried: None,
             heard: BTreeMap::new(),
-            served_calls: BTreeMap::new(),
             tending: tending::Schedule::default(),
             counters: Counters::default(),
         })
@@ -206,10 +183,7 @@ impl Node {
             }
             PeerMessage::Call { id, call } => {
                 self.turn = turn;
-                // A2: a message may come twice. A write without a timestamp that is proposed twice is two writes.
-                if self.served_calls.entry(from).or_default().is_first(id) {
-                    self.serve(now, Caller::Peer { node: from, id }, call);
-                }
+                self.serve(now, Caller::Peer { node: from, id }, call);
                 turn = std::mem::take(&mut self.turn);
             }
             PeerMessage::Answer { id, answer } => self.take_answer(now, crate::desk::CallId(id), answer),
@@ -330,7 +304,5 @@ fn replica_options(config: &NodeConfig, group: GroupId, disk: &Arc<dyn Disk>, lo
     }
 }
 
-/// So many calls of each other node are remembered; what is later than that is dropped, as a network may drop it.
-const REMEMBERED_CALLS: usize = 8_192;
 /// So many calls in one millisecond of a process's life are told apart from those of the next.
 const CALL_BITS: u32 = 16;

@@ -27,7 +27,7 @@ use splitjob_core::id::{GroupId, NodeId, VoterId};
 use splitjob_core::timestamp::Timestamp;
 use splitjob_store::{Disk, GroupLog, LogPosition};
 use splitjob_wire::peer::{Answer, Call, CallError, Configuration, RaftMessage, SnapshotMeta};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who gets an answer.
@@ -64,6 +64,9 @@ pub(crate) struct Replica {
     clock: HybridClock,
     /// Proposals by their position in the log.
     proposals: BTreeMap<u64, Proposal>,
+    /// Calls of other nodes that went into the log lately. A message may come twice (A2), and a write without a timestamp
+    /// that is proposed twice is two writes.
+    accepted: BTreeSet<(NodeId, u64)>,
     /// Reads that need to know that this replica leads, not asked for yet.
     unconfirmed: Vec<Unconfirmed>,
     /// Those that are asked for, by the context of the question.
@@ -175,6 +178,7 @@ impl Replica {
             last_generation: stored.generation,
             clock: HybridClock::new(),
             proposals: BTreeMap::new(),
+            accepted: BTreeSet::new(),
             unconfirmed: Vec::new(),
             confirming: BTreeMap::new(),
             confirmed: Vec::new(),

@@ -106,6 +106,9 @@ impl Replica {
 
     /// Puts a command into the log.
     pub(super) fn propose_data(&mut self, caller: Caller, data: Vec<u8>, served: &mut Served) {
+        if self.is_repeated(caller) {
+            return;
+        }
         if !self.serves_as_leader() {
             return served.refuse(caller, self.not_leader());
         }
@@ -114,9 +117,31 @@ impl Replica {
         }
         match self.raft.propose(data) {
             Ok(at) => {
+                self.accept(caller);
                 self.proposals.insert(at.index, Proposal { term: at.term, caller });
             }
             Err(error) => served.refuse(caller, self.refused(&error)),
+        }
+    }
+
+    /// Whether the call is in the log already: the first one gets the answer.
+    fn is_repeated(&self, caller: Caller) -> bool {
+        match caller {
+            Caller::Peer { node, id } => self.accepted.contains(&(node, id)),
+            Caller::Local(_) | Caller::Nobody => false,
+        }
+    }
+
+    fn accept(&mut self, caller: Caller) {
+        if let Caller::Peer { node, id } = caller {
+            self.accepted.insert((node, id));
+            // Numbers of a node's calls ascend: its least are the oldest.
+            let count = self.accepted.range((node, 0)..=(node, u64::MAX)).count();
+            if count > REMEMBERED_CALLS
+                && let Some(oldest) = self.accepted.range((node, 0)..).next().copied()
+            {
+                self.accepted.remove(&oldest);
+            }
         }
     }
 
@@ -263,6 +288,8 @@ pub(super) fn busy(what: &str) -> CallError {
     CallError::Busy { what: what.to_owned(), retry_after_ms: RETRY_AFTER_MS }
 }
 
+/// So many calls of each node are remembered.
+const REMEMBERED_CALLS: usize = 1_024;
 /// The most commands of one replica that wait for being applied.
 const MAX_PROPOSALS: usize = 4096;
 const RETRY_AFTER_MS: u64 = 20;
