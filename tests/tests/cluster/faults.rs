@@ -23,32 +23,38 @@ async fn kill_the_leader(group: u64, phases: &[PhaseName]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn the_driver_of_the_job_dies_while_history_is_copied() {
     kill_the_leader(0, &[PhaseName::Backfill]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn the_source_s_leader_dies_while_history_is_copied() {
     kill_the_leader(1, &[PhaseName::Backfill]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn the_target_s_leader_dies_while_the_range_is_handed_over() {
     kill_the_leader(2, &[PhaseName::Fence, PhaseName::DeltaCopy, PhaseName::Cutover, PhaseName::Cleanup]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn the_driver_of_the_job_dies_while_the_range_is_handed_over() {
     kill_the_leader(0, &[PhaseName::Fence, PhaseName::DeltaCopy, PhaseName::Cutover, PhaseName::Cleanup]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn the_source_s_leader_dies_while_what_moved_is_removed() {
     kill_the_leader(1, &[PhaseName::Cleanup]).await;
 }
 
 /// B4, J10, V2: one voter stays dead. Writers go on, and the job says on whom it waits; when it is back, the job ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_voter_that_stays_dead_holds_writers_no_longer_than_the_budget_and_is_named() {
     let mut scene = Scene::begin(&[]).await;
     let options = JobOptions { fence_budget_ms: 2_000, ..small_steps() };
@@ -78,6 +84,7 @@ async fn a_voter_that_stays_dead_holds_writers_no_longer_than_the_budget_and_is_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_node_that_is_cut_off_for_a_while_changes_nothing_for_clients() {
     let scene = Scene::begin(&[]).await;
     let job = scene.start_job(2, small_steps()).await;
@@ -92,6 +99,7 @@ async fn a_node_that_is_cut_off_for_a_while_changes_nothing_for_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn clocks_that_disagree_by_seconds_change_nothing_for_clients() {
     let mut scene = Scene::begin(&[]).await;
     for (node, skew) in [(1, "2500"), (2, "-2500")] {
@@ -107,6 +115,7 @@ async fn clocks_that_disagree_by_seconds_change_nothing_for_clients() {
 
 /// Every node is killed once, one after the other, while the range moves there and back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_rolling_restart_while_a_range_moves_there_and_back() {
     let mut scene = Scene::begin(&[]).await;
     for target in [2, 1] {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_job_that_is_given_up_leaves_the_range_where_it_was() {
     let scene = Scene::begin(&["--pace-ms", "100"]).await;
     for phase in [PhaseName::Backfill, PhaseName::Backfill] {
@@ -28,6 +29,7 @@ async fn a_job_that_is_given_up_leaves_the_range_where_it_was() {
 
 /// A5: a node that joins is brought up by a snapshot, and the job's barriers ask it as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_voter_that_joins_is_brought_up_by_a_snapshot_and_takes_part() {
     let mut scene = Scene::begin_with_spare(&[], 1).await;
     scene.cluster.start(4).expect("the process starts");
@@ -52,6 +54,7 @@ async fn a_voter_that_joins_is_brought_up_by_a_snapshot_and_takes_part() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run with --run-ignored all"]
 async fn a_standard_client_of_another_language_can_do_it_all() {
     let scene = Scene::begin(&[]).await;
     let script = splitjob_tests::root().join("tests/python/standard_client.py");
